@@ -1,0 +1,1 @@
+"""Takes events over HTTP, validates them, and publishes them to Kafka."""

@@ -1,0 +1,1 @@
+"""Serves indicators, QOS levels, the quality map and the live stream."""

@@ -1,0 +1,1 @@
+"""Folds events into cases, day buckets, levels and announcements, exactly once in effect."""

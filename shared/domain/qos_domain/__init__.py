@@ -1,0 +1,1 @@
+"""The pure core: events, calendar, clock, fold, contributions, indicators, levels."""

@@ -1,0 +1,49 @@
+"""The words of the domain as types: what a channel, a reason, a unit can be, and what an identifier looks like."""
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+Channel: TypeAlias = Literal["online", "email", "counter", "mail", "phone", "other"]
+Device: TypeAlias = Literal["smartphone", "pc", "tablet", "kiosk"]
+PaymentMethod: TypeAlias = Literal[
+    "card", "qr_code", "e_money", "internet_banking", "cash", "revenue_stamp", "bank_slip", "other"
+]
+SuspensionReason: TypeAlias = Literal[
+    "correction", "awaiting_payment", "additional_data", "applicant_change", "forwarded", "other"
+]
+Outcome: TypeAlias = Literal["approved", "rejected", "returned", "other"]
+Purpose: TypeAlias = Literal["result", "receipt", "correction", "other"]
+NotificationChannel: TypeAlias = Literal["electronic", "mail", "counter", "phone"]
+OrganisationKind: TypeAlias = Literal["bureau", "policy_partner", "municipality", "ministry", "other"]
+ProcedureKind: TypeAlias = Literal[
+    "application",
+    "notification",
+    "certificate",
+    "benefit",
+    "subsidy",
+    "reservation",
+    "consultation",
+    "contract",
+    "other",
+]
+Unit: TypeAlias = Literal["business_days", "calendar_days", "weeks", "months", "years", "hours"]
+Stop: TypeAlias = Literal["notification", "decision"]
+Barrier: TypeAlias = Literal[
+    "national_law_or_system",
+    "municipal_coordination",
+    "physical_item",
+    "material_or_sample",
+    "system_renewal_planned",
+    "other",
+]
+
+# Card, QR code, e-money, internet banking (Pay-easy); not cash, revenue stamps or bank slips at a window.
+CASHLESS_METHODS: frozenset[PaymentMethod] = frozenset({"card", "qr_code", "e_money", "internet_banking"})
+
+# An id is a pseudonym: no "@" (an e-mail address), no blanks (a name).
+Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]*$")]
+Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500)]
+# An instant: RFC 3339 with an offset.
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]

@@ -1,0 +1,1 @@
+"""Plumbing that every service shares: settings, logging, topics, Kafka, PostgreSQL, health, errors."""
