@@ -1,0 +1,307 @@
+"""What a case adds to the day buckets: a pure function of its view, without an as-of date.
+
+An open case puts its breach in the bucket of its breach date, be that in the future: a figure as of a day sums the
+buckets up to that day, so no sweep is needed for a figure to be right. The contribution that was applied is kept with
+the case, and exactly that is taken away when the case changes. Domain document, Indicators (Contributions).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from qos_domain.calendar import Calendar
+from qos_domain.case import CaseKey, CaseView, Submission, is_unattached
+from qos_domain.clock import Judgement, judge
+from qos_domain.measures import Measure
+from qos_domain.registry import History, Version
+from qos_domain.vocabulary import CASHLESS_METHODS, Channel, Outcome, Unit
+
+# Changed logic gives other contributions: it needs a new generation of tables, never a mixture.
+LOGIC_VERSION = 1
+
+CaseStatus: TypeAlias = Literal["open", "stopped", "withdrawn", "inconsistent", "unsubmitted", "unregistered"]
+CaseResult: TypeAlias = Literal["met", "breached"]
+
+ELAPSED_MEASURE: dict[Unit, Measure] = {
+    "business_days": "elapsed_business_days",
+    "calendar_days": "elapsed_calendar_days",
+    "weeks": "elapsed_calendar_days",
+    "months": "elapsed_calendar_days",
+    "years": "elapsed_calendar_days",
+    "hours": "elapsed_hours",
+}
+OUTCOME_MEASURE: dict[Outcome, Measure] = {
+    "approved": "outcome_approved",
+    "rejected": "outcome_rejected",
+    "returned": "outcome_returned",
+    "other": "outcome_other",
+}
+
+
+class Row(NamedTuple):
+    """The key of a day bucket within a procedure; `day` is a proleptic ordinal (date.toordinal)."""
+
+    organisation_id: str
+    day: int
+    channel: Channel
+    online: bool
+    measure: Measure
+    bin: int
+
+
+Contributions: TypeAlias = Mapping[Row, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """What is asked of single cases: which are open, due soon, overdue. Dates are local dates.
+
+    `reference_date` is the arrival date, or the date of the first fact where there is no submission: the registry
+    version of that date governs. `end_date` is that of the stop or of an earlier withdrawal. `suspended` are the spans
+    [from, to) in which the case stands suspended, `to` None while it does.
+    """
+
+    status: CaseStatus
+    reference_date: date
+    organisation_id: str | None = None
+    channel: Channel | None = None
+    online: bool | None = None
+    unit: Unit | None = None
+    arrival_at: datetime | None = None
+    arrival_date: date | None = None
+    stop_date: date | None = None
+    end_date: date | None = None
+    due_date: date | None = None
+    breach_date: date | None = None
+    due_at: datetime | None = None
+    due_soon_date: date | None = None
+    due_soon_at: datetime | None = None
+    suspended: tuple[tuple[date, date | None], ...] = ()
+    result: CaseResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    case: CaseRow
+    contributions: Contributions
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(list[tuple[str, int, Channel, bool, Measure, int, int]])
+
+
+def encode_contributions(contributions: Contributions) -> str:
+    """Canonical JSON text: the same contributions give the same text."""
+    return _ENCODER.encode(sorted((*row, count) for row, count in contributions.items())).decode()
+
+
+def decode_contributions(text: str | bytes) -> dict[Row, int]:
+    return {Row(*row): count for *row, count in _DECODER.decode(text)}  # type: ignore[arg-type]
+
+
+def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) -> Projection | None:
+    """The row and the contributions of a case; None when no fact of it stands (each one was corrected away)."""
+    if view.first_at is None:
+        return None
+    submission = view.submission
+    reference_date = calendar.local_date(view.first_at if submission is None else submission.arrival)
+    rule = history.rule(reference_date)
+    if rule is None:
+        counts = _Counts("", "other", online=False)
+        counts.add("unregistered", reference_date)
+        return Projection(CaseRow("unregistered", reference_date), counts.rows)
+
+    version = rule.version
+    if submission is None or view.clock is None:
+        counts = _Counts(version.organisation_id, "other", online=False)
+        if not is_unattached(key):
+            counts.add("unsubmitted", reference_date)
+        case = CaseRow("unsubmitted", reference_date, version.organisation_id)
+    else:
+        channel = submission.payload.channel
+        counts = _Counts(version.organisation_id, channel, online=version.is_online(channel))
+        judgement = judge(view.clock, version.procedure.clock, rule.period(channel), calendar)
+        case = _end_and_result(counts, view, judgement, calendar, submission)
+        _stages(counts, view, case, judgement, calendar)
+        _decision(counts, view, calendar)
+        _application(counts, view, submission, case.reference_date)
+        for payment in view.payments:
+            day, cashless = calendar.local_date(payment.at), payment.payload.method in CASHLESS_METHODS
+            counts.add("payments", day, cashless)
+            counts.add("paid_yen", day, cashless, payment.payload.amount_yen)
+    if view.conflicts:
+        counts.add("conflicts", reference_date, count=view.conflicts)
+    _start(counts, view, version, calendar)
+    _voices(counts, view, version, calendar)
+    return Projection(case, counts.rows)
+
+
+class _Counts:
+    """The contributions of one case as they come together."""
+
+    __slots__ = ("channel", "online", "organisation_id", "rows")
+
+    def __init__(self, organisation_id: str, channel: Channel, *, online: bool) -> None:
+        self.organisation_id = organisation_id
+        self.channel = channel
+        self.online = online
+        self.rows: dict[Row, int] = {}
+
+    def add(self, measure: Measure, day: date, bin: int = 0, count: int = 1) -> None:  # noqa: A002 - the word of the measures
+        self.add_elsewhere(self.channel, self.online, measure, day, bin, count)
+
+    def add_elsewhere(
+        self,
+        channel: Channel,
+        online: bool,
+        measure: Measure,
+        day: date,
+        bin: int = 0,  # noqa: A002
+        count: int = 1,
+    ) -> None:
+        """For what has a channel of its own, whatever the application's is."""
+        if count:
+            row = Row(self.organisation_id, day.toordinal(), channel, online, measure, int(bin))
+            self.rows[row] = self.rows.get(row, 0) + count
+
+
+def _end_and_result(
+    counts: _Counts, view: CaseView, judgement: Judgement, calendar: Calendar, submission: Submission
+) -> CaseRow:
+    arrival_date, stop_date, breach_date = judgement.arrival_date, judgement.stop_date, judgement.breach_date
+    status: CaseStatus = "open"
+    result: CaseResult | None = None
+    end_date: date | None = None
+    counts.add("arrived", arrival_date)
+    withdrawn_at = None if view.clock is None else view.clock.withdrawn
+    withdrawn_date = None if withdrawn_at is None else max(calendar.local_date(withdrawn_at), arrival_date)
+
+    if judgement.inconsistent:
+        status, end_date = "inconsistent", arrival_date
+        counts.add("inconsistent", arrival_date)
+    elif withdrawn_date is not None and (stop_date is None or withdrawn_date < stop_date):
+        # On one day the stop wins. A withdrawal before the breach leaves no result, a later one leaves the breach.
+        status, end_date = "withdrawn", withdrawn_date
+        counts.add("withdrawn", withdrawn_date)
+        if breach_date is not None and _breached_before(withdrawn_at, withdrawn_date, judgement, breach_date):
+            result = "breached"
+            counts.add("breached", breach_date)
+            counts.add("withdrawn_overdue", withdrawn_date)
+    elif stop_date is not None:
+        status, end_date = "stopped", stop_date
+        if judgement.within:
+            result = "met"
+            counts.add("met", stop_date)
+        elif breach_date is not None:
+            result = "breached"
+            counts.add("breached", breach_date)
+            counts.add("recovered", stop_date)
+    elif breach_date is not None:
+        result = "breached"
+        counts.add("breached", breach_date)
+    if end_date is not None:
+        counts.add("ended", end_date)
+    return CaseRow(
+        status=status,
+        reference_date=arrival_date,
+        organisation_id=counts.organisation_id,
+        channel=counts.channel,
+        online=counts.online,
+        unit=judgement.unit,
+        arrival_at=submission.arrival,
+        arrival_date=arrival_date,
+        stop_date=stop_date if status == "stopped" else None,
+        end_date=end_date,
+        due_date=judgement.due_date,
+        breach_date=breach_date,
+        due_at=judgement.due_at,
+        due_soon_date=judgement.due_soon_date,
+        due_soon_at=judgement.due_soon_at,
+        suspended=judgement.suspended,
+        result=result,
+    )
+
+
+def _breached_before(at: datetime | None, day: date, judgement: Judgement, breach_date: date) -> bool:
+    if judgement.due_at is not None and at is not None:
+        return judgement.due_at < at
+    return breach_date <= day
+
+
+def _stages(counts: _Counts, view: CaseView, case: CaseRow, judgement: Judgement, calendar: Calendar) -> None:
+    """Processing time in all and by stage, of a case that stopped; a negative stage is absent."""
+    stop_date, arrival_date = case.stop_date, case.reference_date
+    if stop_date is None:
+        return
+    counts.add("calendar_days", stop_date, (stop_date - arrival_date).days)
+    if judgement.unit is not None and judgement.elapsed is not None:
+        counts.add(ELAPSED_MEASURE[judgement.unit], stop_date, judgement.elapsed)
+    review = None if view.review_started_at is None else calendar.local_date(view.review_started_at)
+    decision = None if view.decided_at is None else calendar.local_date(view.decided_at)
+    notification = None if view.result is None else calendar.local_date(view.result.at)
+    stages: tuple[tuple[Measure, date | None, date | None], ...] = (
+        ("stage_waiting_days", arrival_date, review),
+        ("stage_review_days", review, decision),
+        ("stage_notification_days", decision, notification),
+    )
+    for measure, begin, end in stages:
+        if begin is not None and end is not None and begin <= end:
+            counts.add(measure, stop_date, (end - begin).days)
+    if view.result is not None and view.result.at == judgement.stop_at:
+        counts.add("notified", stop_date, view.result.channel == "electronic")
+
+
+def _decision(counts: _Counts, view: CaseView, calendar: Calendar) -> None:
+    if view.decided_at is None or view.outcome is None:
+        return
+    day = calendar.local_date(view.decided_at)
+    counts.add("decided", day, view.correction_asked)
+    counts.add(OUTCOME_MEASURE[view.outcome], day)
+
+
+def _application(counts: _Counts, view: CaseView, submission: Submission, arrival_date: date) -> None:
+    """What came with the application; what it doesn't state is unknown and counted nowhere."""
+    payload = submission.payload
+    attachments = payload.attachments
+    if attachments is not None:
+        counts.add("attachments_stated", arrival_date, attachments.paper > 0)
+        counts.add("attachments_digital", arrival_date, count=attachments.digital)
+        counts.add("attachments_paper", arrival_date, count=attachments.paper)
+        counts.add("attachments_omitted", arrival_date, count=attachments.omitted_by_linkage)
+    if payload.device is not None:
+        counts.add("device", arrival_date, payload.device == "smartphone")
+    if payload.batch_id is not None:
+        counts.add("batched", arrival_date)
+    if counts.online and view.started is not None and view.started.at <= submission.time:
+        seconds = (submission.time - view.started.at).total_seconds()
+        counts.add("form_minutes", arrival_date, -int(-seconds // 60))
+
+
+def _start(counts: _Counts, view: CaseView, version: Version, calendar: Calendar) -> None:
+    start = view.started
+    if start is None or not version.is_online(start.channel):
+        return
+    day = calendar.local_date(start.at)
+    for measure in ("started", _what_became(view, version)):
+        counts.add_elsewhere(start.channel, True, measure, day)
+
+
+def _what_became(view: CaseView, version: Version) -> Measure:
+    if view.submission is not None:
+        return "started_submitted" if version.is_online(view.submission.payload.channel) else "started_elsewhere"
+    return "started_abandoned" if view.abandoned else "started_pending"
+
+
+def _voices(counts: _Counts, view: CaseView, version: Version, calendar: Calendar) -> None:
+    """Feedback and inquiries count by their own channel and date, also without a submission."""
+    if view.feedback is not None:
+        rated = view.feedback.payload
+        day = calendar.local_date(view.feedback.at)
+        counts.add_elsewhere(rated.channel, version.is_online(rated.channel), "rating", day, rated.rating)
+    for inquiry in view.inquiries:
+        channel = inquiry.payload.channel
+        day = calendar.local_date(inquiry.at)
+        counts.add_elsewhere(channel, version.is_online(channel), "inquiries", day)
