@@ -1,0 +1,79 @@
+"""What the Faust side hands to the service, and what the service promises back."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from msgspec import Struct
+from qos_domain.errors import BrokenInvariant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One record of a topic as the broker stores it: bytes that nobody has looked at yet."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    offset: int
+    appended_ms: int
+    """When the broker appended it, in milliseconds since 1970 (the topics use the broker's append time)."""
+
+    @property
+    def appended_at(self) -> datetime:
+        """The append time as an aware instant in UTC."""
+        return _EPOCH + timedelta(milliseconds=self.appended_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one topic partition, in order of their offsets (which may have holes)."""
+
+    topic: str
+    """The topic's base name, without the deployment's prefix."""
+    partition: int
+    fetched_from: int
+    """The position the fetch started at: it equals the stored offset, or the batch isn't the next one."""
+    next_offset: int
+    """Where the next fetch begins: to be stored with the batch's results."""
+    records: Sequence[Record]
+
+
+class OffsetMismatch(Exception):
+    """The batch isn't the one that follows what is stored: it was redelivered, or another worker was faster.
+
+    Nothing was changed. Whoever gets this drops what it cached for the partition number and seeks to `stored`.
+    """
+
+    def __init__(self, *, topic: str, partition: int, fetched_from: int, stored: int) -> None:
+        super().__init__(f"{topic}-{partition}: fetched from {fetched_from}, but {stored} is stored")
+        self.topic = topic
+        self.partition = partition
+        self.fetched_from = fetched_from
+        self.stored = stored
+
+
+class LogMismatch(BrokenInvariant):
+    """The stored offsets don't belong to the log that the broker has: a human must decide, nothing is reset."""
+
+
+class BatchProcessor(Protocol):
+    """The service behind the agent: one call, one transaction."""
+
+    async def start_offset(self, topic: str, partition: int) -> int:
+        """The offset stored in PostgreSQL, 0 if there is none. Raises `TransientFailure` within its own short timeout."""
+        ...
+
+    async def process(self, batch: Batch) -> None:
+        """Apply the batch and store its `next_offset` in one transaction; records below the stored offset are trimmed.
+
+        Raises `OffsetMismatch` when another offset than `fetched_from` is stored, `TransientFailure` once its own
+        retries are exhausted, `BrokenInvariant` when the process must end.
+        """
+        ...
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Drop what is cached for these partition numbers: they were revoked, or turned out to be another worker's."""
+        ...
