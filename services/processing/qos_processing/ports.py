@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from msgspec import Struct
+
 from qos_domain.errors import BrokenInvariant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,11 +64,14 @@ class BatchProcessor(Protocol):
     """The service behind the agent: one call, one transaction."""
 
     async def start_offset(self, topic: str, partition: int) -> int:
-        """The offset stored in PostgreSQL, 0 if there is none. Raises `TransientFailure` within its own short timeout."""
+        """The offset stored in PostgreSQL, 0 if there is none.
+
+        Raises `TransientFailure` within a short timeout of its own: the partition stands still until this returns.
+        """
         ...
 
     async def process(self, batch: Batch) -> None:
-        """Apply the batch and store its `next_offset` in one transaction; records below the stored offset are trimmed.
+        """Apply the batch and store its `next_offset` in one transaction.
 
         Raises `OffsetMismatch` when another offset than `fetched_from` is stored, `TransientFailure` once its own
         retries are exhausted, `BrokenInvariant` when the process must end.
