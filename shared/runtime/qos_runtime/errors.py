@@ -1,0 +1,24 @@
+"""What can be wrong around a service rather than with an event. The bases for events are in `qos_domain.errors`."""
+
+
+class NotConfigured(Exception):
+    """A setting is missing or can't be used. `setting` is the environment variable, `remedy` says what to set."""
+
+    def __init__(self, *, setting: str, remedy: str) -> None:
+        super().__init__(f"{setting}: {remedy}")
+        self.setting = setting
+        self.remedy = remedy
+
+
+class TopicsNotReady(Exception):
+    """Topics are missing, or differ from their definition in a way that would make results wrong."""
+
+    def __init__(self, *, missing: tuple[str, ...] = (), differing: tuple[str, ...] = ()) -> None:
+        parts = []
+        if missing:
+            parts.append(f"missing topics: {', '.join(missing)}")
+        if differing:
+            parts.append(f"topics with other settings: {', '.join(differing)}")
+        super().__init__(f"{'; '.join(parts)} (create them with `qos topics create`, or correct their settings)")
+        self.missing = missing
+        self.differing = differing

@@ -1,0 +1,119 @@
+"""Every Prometheus metric of the system, in one typed place: the documentation and the alerts are checked against it.
+
+To add one: append a definition here and to `ALL`, make it with `INTAKE_EVENTS.counter(registry)` (or gauge,
+histogram) in the service's bootstrap, and name it in docs/metrics.md. Labels are bounded: a procedure_id only for
+priority procedures, never an application id.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+
+class Kind(Enum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's name without the `_total` that counters get, its help text, labels and (histograms) buckets."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    def counter(self, registry: CollectorRegistry) -> Counter:
+        self._must_be(Kind.COUNTER)
+        return Counter(self.name, self.help, self.labels, registry=registry)
+
+    def gauge(self, registry: CollectorRegistry) -> Gauge:
+        self._must_be(Kind.GAUGE)
+        return Gauge(self.name, self.help, self.labels, registry=registry)
+
+    def histogram(self, registry: CollectorRegistry) -> Histogram:
+        self._must_be(Kind.HISTOGRAM)
+        return Histogram(self.name, self.help, self.labels, buckets=self.buckets, registry=registry)
+
+    def info(self, registry: CollectorRegistry) -> Info:
+        self._must_be(Kind.INFO)
+        return Info(self.name, self.help, self.labels, registry=registry)
+
+    def _must_be(self, kind: Kind) -> None:
+        if self.kind is not kind:
+            raise TypeError(f"{self.name} is a {self.kind.value}, not a {kind.value}")
+
+
+SECONDS_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+INTAKE_EVENTS = Metric(
+    "qos_intake_events",
+    Kind.COUNTER,
+    "Events that arrived at intake, by what became of them (accepted, or the reason of the refusal).",
+    ("source", "outcome"),
+)
+INTAKE_PUBLISH_SECONDS = Metric(
+    "qos_intake_publish_seconds",
+    Kind.HISTOGRAM,
+    "From an accepted request to Kafka's acknowledgement of all its events.",
+    buckets=SECONDS_FAST,
+)
+PROCESSING_EVENTS = Metric(
+    "qos_processing_events",
+    Kind.COUNTER,
+    "Records whose batch was committed, by topic and outcome (folded, repeated, dead_letter).",
+    ("topic", "outcome"),
+)
+PROCESSING_BATCH_SECONDS = Metric(
+    "qos_processing_batch_seconds",
+    Kind.HISTOGRAM,
+    "From a batch handed to the service to its transaction committed.",
+    buckets=SECONDS_FAST,
+)
+PROCESSING_BATCH_RECORDS = Metric(
+    "qos_processing_batch_records",
+    Kind.HISTOGRAM,
+    "Records in a batch.",
+    buckets=(1, 10, 50, 100, 500, 1000, 2500, 5000),
+)
+PROCESSING_DELAY_SECONDS = Metric(
+    "qos_processing_delay_seconds",
+    Kind.HISTOGRAM,
+    "From the broker's append of the oldest record of a batch to its commit.",
+    ("topic",),
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0),
+)
+PROCESSING_LAG_RECORDS = Metric(
+    "qos_processing_lag_records",
+    Kind.GAUGE,
+    "Records in the log that are not committed yet, of the partitions this worker has.",
+    ("topic", "partition"),
+)
+OUTBOX_PENDING = Metric(
+    "qos_outbox_pending", Kind.GAUGE, "Messages committed in the outbox that Kafka has not acknowledged.", ("topic",)
+)
+METRICS_REQUEST_SECONDS = Metric(
+    "qos_metrics_request_seconds",
+    Kind.HISTOGRAM,
+    "Time to answer a request of the metrics API, by route template.",
+    ("route", "status"),
+    buckets=SECONDS_FAST,
+)
+
+ALL: tuple[Metric, ...] = (
+    INTAKE_EVENTS,
+    INTAKE_PUBLISH_SECONDS,
+    PROCESSING_EVENTS,
+    PROCESSING_BATCH_SECONDS,
+    PROCESSING_BATCH_RECORDS,
+    PROCESSING_DELAY_SECONDS,
+    PROCESSING_LAG_RECORDS,
+    OUTBOX_PENDING,
+    METRICS_REQUEST_SECONDS,
+)
+"""In the order of the documentation. Append here what you define above."""
