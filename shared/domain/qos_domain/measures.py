@@ -56,7 +56,7 @@ Measure: TypeAlias = Literal[
     "attachments_omitted",
     "device",  # bin 1: smartphone
     "batched",
-    # data quality: in no figure but their own; by the date of the first fact, or of arrival
+    # data quality, by the date of arrival or of the first fact; the first two are in no other figure
     "unsubmitted",
     "unregistered",
     "inconsistent",
