@@ -12,9 +12,12 @@ from msgspec import Meta, Struct
 
 from qos_domain.procedures import Procedure
 from qos_domain.vocabulary import (
+    ApplicationId,
     Channel,
+    Comment,
     Device,
     Identifier,
+    InquiryTopic,
     Instant,
     NotificationChannel,
     Outcome,
@@ -33,7 +36,7 @@ class Payload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class ApplicationPayload(Payload, frozen=True, kw_only=True):
-    application_id: Identifier
+    application_id: ApplicationId
 
 
 class ApplicationStarted(ApplicationPayload, frozen=True, kw_only=True):
@@ -115,16 +118,16 @@ class FeedbackSubmitted(Payload, frozen=True, kw_only=True):
 
     rating: Annotated[int, Meta(ge=1, le=5)]
     channel: Channel
-    application_id: Identifier | None = None
-    comment: Annotated[str, Meta(max_length=2000)] | None = None
+    application_id: ApplicationId | None = None
+    comment: Comment | None = None
 
 
 class InquiryReceived(Payload, frozen=True, kw_only=True):
     """A call centre or counter was asked about the procedure."""
 
     channel: Channel
-    application_id: Identifier | None = None
-    topic: Annotated[str, Meta(max_length=100)] | None = None
+    application_id: ApplicationId | None = None
+    topic: InquiryTopic | None = None
 
 
 class ProcedureRegistered(Procedure, frozen=True, kw_only=True):

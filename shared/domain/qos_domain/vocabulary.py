@@ -42,8 +42,26 @@ Barrier: TypeAlias = Literal[
 # Card, QR code, e-money, internet banking (Pay-easy); not cash, revenue stamps or bank slips at a window.
 CASHLESS_METHODS: frozenset[PaymentMethod] = frozenset({"card", "qr_code", "e_money", "internet_banking"})
 
-# An id is a pseudonym: no "@" (an e-mail address), no blanks (a name).
-Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]*$")]
-Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500)]
+# An id is a pseudonym: no "@" (an e-mail address), no blanks (a name). `(?!\n)$`: `$` alone would take a newline.
+Identifier: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]*(?!\n)$")
+]
+# Nor is it an Individual Number ("My Number": 12 digits).
+ApplicationId: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=r"^(?![0-9]{12}$)[A-Za-z0-9][A-Za-z0-9._:/#-]*(?!\n)$")
+]
+# One line: no control characters.
+Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+(?!\n)$")]
+# Free text of several lines: no control characters but tab and line ends.
+Comment: TypeAlias = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+InquiryTopic: TypeAlias = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*(?!\n)$")]
+# The id of an event, unique within its source.
+EventId: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#+=-]*(?!\n)$")
+]
+# The system that emits: a URI reference without user information.
+Source: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9/][A-Za-z0-9._~:/?#&=%+,;-]*(?!\n)$")
+]
 # An instant: RFC 3339 with an offset.
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
