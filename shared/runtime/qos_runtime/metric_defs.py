@@ -94,6 +94,24 @@ PROCESSING_LAG_RECORDS = Metric(
     "Records in the log that are not committed yet, of the partitions this worker has.",
     ("topic", "partition"),
 )
+PROCESSING_LAG_SECONDS = Metric(
+    "qos_processing_lag_seconds",
+    Kind.GAUGE,
+    "Age of the oldest record that is not committed yet (0 if there is none), of the partitions this worker has.",
+    ("topic", "partition"),
+)
+PROCESSING_CONFLICTS = Metric(
+    "qos_processing_conflicts",
+    Kind.COUNTER,
+    "Batches that found another stored offset than they were fetched from: redelivered, or another worker was faster.",
+    ("topic",),
+)
+PROCESSING_PARTITIONS = Metric(
+    "qos_processing_partitions",
+    Kind.GAUGE,
+    "Partitions this worker has, by topic.",
+    ("topic",),
+)
 OUTBOX_PENDING = Metric(
     "qos_outbox_pending", Kind.GAUGE, "Messages committed in the outbox that Kafka has not acknowledged.", ("topic",)
 )
@@ -113,6 +131,9 @@ ALL: tuple[Metric, ...] = (
     PROCESSING_BATCH_RECORDS,
     PROCESSING_DELAY_SECONDS,
     PROCESSING_LAG_RECORDS,
+    PROCESSING_LAG_SECONDS,
+    PROCESSING_CONFLICTS,
+    PROCESSING_PARTITIONS,
     OUTBOX_PENDING,
     METRICS_REQUEST_SECONDS,
 )
