@@ -8,13 +8,14 @@ from typing import Annotated
 import holidays
 import msgspec
 import typer
+from rich.console import Console
+
 from qos_domain.calendar import (
     DEFAULT_VERSION,
     CalendarData,
     Holiday,
     bundled_versions,
 )
-from rich.console import Console
 
 app = typer.Typer(help="Business-day calendars: versioned data files, made once.", no_args_is_help=True)
 

@@ -4,13 +4,12 @@ A calendar is data: made once (`qos calendar make`), kept with a version, never 
 is a recorded restatement. All arithmetic is on ordinals (`date.toordinal`) over prefix counts: no loop over days.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,17 +21,20 @@ DEFAULT_TIME_ZONE = "Asia/Tokyo"
 MonthDay = Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 
 
-class CalendarRange(Exception):
-    """A date (ISO 8601) is outside the years that the calendar's data covers: only more data can judge it."""
+Closure = Literal["weekend", "holiday", "closed_day"]
 
-    def __init__(self, *, day: str, first: date, last: date, version: str) -> None:
+
+class CalendarRange(Exception):
+    """A date is before (or, if `late`, after) the years that the calendar covers: only more data can judge it."""
+
+    def __init__(self, *, first: date, last: date, late: bool, version: str) -> None:
         super().__init__(
-            f"{day} is outside calendar {version}, which covers {first} to {last}:"
-            " check the date, or make a calendar of more years (qos calendar make)"
+            f"a date {'after' if late else 'before'} the calendar: {version} covers {first} to {last};"
+            " check the dates and the period, or make a calendar of more years (qos calendar make)"
         )
-        self.day = day
         self.first = first
         self.last = last
+        self.late = late
         self.version = version
 
 
@@ -41,7 +43,7 @@ class UnknownCalendar(Exception):
 
     def __init__(self, *, version: str, known: tuple[str, ...]) -> None:
         super().__init__(
-            f"no calendar {version!r}: use one of {', '.join(known)}, or the path of a file that qos calendar make wrote"
+            f"no calendar {version!r}: use one of {', '.join(known)}, or the path of a file made by qos calendar make"
         )
         self.version = version
         self.known = known
@@ -56,7 +58,7 @@ class Holiday(Struct, frozen=True, array_like=True):
 
 
 class CalendarData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A calendar file. `closed_days` are the office's own, as MM-DD of every year; `weekend` is Monday=0 .. Sunday=6."""
+    """A calendar file. `closed_days` are the office's own, MM-DD of every year; `weekend` is Monday=0 .. Sunday=6."""
 
     version: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     country: str
@@ -71,11 +73,11 @@ class CalendarData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Calendar:
     """Business days of a range of years, and the local date of an instant. Immutable; share it freely.
 
-    `first` and `last` are the ordinals of the range. `counts[d - first]` is the number of business days in
-    [first, d]; `business_ordinals` are the business days in order, so that the n-th after a day is one index.
+    `first` and `last` are the ordinals of the range. `through` and `nth` are the prefix counts that the clock counts
+    with: both are one index into a table.
     """
 
-    __slots__ = ("_holidays", "business_ordinals", "counts", "data", "first", "last", "time_zone", "version")
+    __slots__ = ("_business", "_counts", "_holidays", "data", "every_day", "first", "last", "time_zone", "version")
 
     def __init__(self, data: CalendarData, time_zone: str = DEFAULT_TIME_ZONE) -> None:
         """Build the prefix counts: once a process. Raises ZoneInfoNotFoundError for an unknown time zone."""
@@ -85,14 +87,15 @@ class Calendar:
         self.first = date(data.first_year, 1, 1).toordinal()
         self.last = date(data.last_year, 12, 31).toordinal()
         self._holidays: Mapping[int, Holiday] = {holiday.date.toordinal(): holiday for holiday in data.holidays}
-        counts: list[int] = []
+        counts = [0]  # of the day before the first, so that counting may start with the first
         business: list[int] = []
         for ordinal in range(self.first, self.last + 1):
             if self._closure(ordinal) is None:
                 business.append(ordinal)
             counts.append(len(business))
-        self.counts = tuple(counts)
-        self.business_ordinals = tuple(business)
+        self._counts = tuple(counts)
+        self._business = tuple(business)
+        self.every_day = EveryDay(self)
 
     @classmethod
     def load(cls, version: str = DEFAULT_VERSION, time_zone: str = DEFAULT_TIME_ZONE) -> "Calendar":
@@ -107,68 +110,79 @@ class Calendar:
         """The calendar of a file's content. Raises msgspec.DecodeError or msgspec.ValidationError."""
         return cls(msgspec.json.decode(raw, type=CalendarData), time_zone)
 
-    def local_date(self, instant: datetime) -> date:
-        """The date on the office's wall when `instant` (aware) happened. Any year; raises ValueError if naive."""
-        return date.fromordinal(self.local_ordinal(instant))
+    def local(self, instant: datetime) -> datetime:
+        """`instant` (aware) in the office's time zone. Total: at the two ends of time it stays within them.
 
-    def local_ordinal(self, instant: datetime) -> int:
-        """`local_date` as an ordinal. Raises ValueError for a naive datetime, CalendarRange at the ends of time."""
+        Raises ValueError for a naive datetime.
+        """
         if instant.tzinfo is None:
             raise ValueError("an instant needs an offset: this datetime has none")
         try:
-            return instant.astimezone(self.time_zone).toordinal()
+            return instant.astimezone(self.time_zone)
         except OverflowError:
-            raise self._out_of_range(instant.isoformat()) from None
+            return _inner_end(instant).astimezone(self.time_zone)
+
+    def universal(self, instant: datetime) -> datetime:
+        """`instant` (aware) in UTC, where instants compare and subtract as they follow each other. Total as `local`.
+
+        Two datetimes of one ZoneInfo would compare by the wall, which shows the hour of a clock change twice.
+        """
+        if instant.tzinfo is None:
+            raise ValueError("an instant needs an offset: this datetime has none")
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError:
+            return _inner_end(instant)
+
+    def local_date(self, instant: datetime) -> date:
+        """The date on the office's wall when `instant` (aware) happened, in any year. Raises ValueError if naive."""
+        return self.local(instant).date()
 
     def is_business_day(self, day: date) -> bool:
         """Not a weekend day, national holiday or closed day. Raises CalendarRange."""
-        return self.is_business_ordinal(day.toordinal())
-
-    def is_business_ordinal(self, ordinal: int) -> bool:
-        self.check(ordinal)
-        position = bisect_left(self.business_ordinals, ordinal)
-        return position < len(self.business_ordinals) and self.business_ordinals[position] == ordinal
+        ordinal = self.check(day.toordinal())
+        return self.through(ordinal) > self.through(ordinal - 1)
 
     def business_days(self, after: date, until: date) -> int:
         """The number of business days d with after < d <= until; 0 if until <= after. Raises CalendarRange."""
-        low, high = after.toordinal(), until.toordinal()
-        self.check(low)
-        self.check(high)
-        return max(0, self.counts[high - self.first] - self.counts[low - self.first])
+        return max(0, self.through(until.toordinal()) - self.through(after.toordinal()))
 
     def nth_business_day_after(self, day: date, n: int) -> date:
         """The n-th business day after `day` (n >= 1; n = 0 is `day` itself). Raises CalendarRange."""
         if n < 0:
             raise ValueError(f"n is {n}: it counts business days after a day, from 0")
-        if n == 0:
-            return day
-        ordinal = day.toordinal()
-        self.check(ordinal)
-        return date.fromordinal(self.business_ordinal(self.counts[ordinal - self.first] + n))
+        return date.fromordinal(self.nth(self.through(day.toordinal()) + n)) if n else day
 
-    def business_ordinal(self, n: int) -> int:
-        """The ordinal of the n-th business day of the whole range, from 1. Raises CalendarRange after the last."""
-        if n > len(self.business_ordinals):
-            raise self._out_of_range(f"the business day {n - len(self.business_ordinals)} after the last")
-        return self.business_ordinals[n - 1]
+    def through(self, ordinal: int) -> int:
+        """The number of business days from the start of the range through that day.
 
-    def closure(self, day: date) -> str | None:
-        """Why `day` is not a business day (`weekend`, `holiday`, `closed_day`), or None. Raises CalendarRange."""
-        ordinal = day.toordinal()
-        self.check(ordinal)
-        return self._closure(ordinal)
+        The day before the range is 0. Raises CalendarRange for any other day outside it.
+        """
+        if self.first - 1 <= ordinal <= self.last:
+            return self._counts[ordinal - self.first + 1]
+        raise self._out_of_range(ordinal)
+
+    def nth(self, count: int) -> int:
+        """The ordinal of the business day with `through(it) == count`, from 1. Raises CalendarRange."""
+        if 1 <= count <= len(self._business):
+            return self._business[count - 1]
+        raise self._out_of_range(self.last + count - len(self._business) if count > 0 else self.first - 1)
+
+    def closure(self, day: date) -> Closure | None:
+        """Why `day` is not a business day; None if it is one. Raises CalendarRange."""
+        return self._closure(self.check(day.toordinal()))
 
     def holiday(self, day: date) -> Holiday | None:
         """The national holiday on `day`, if it is one."""
         return self._holidays.get(day.toordinal())
 
-    def check(self, ordinal: int) -> None:
-        """Raises CalendarRange unless the data covers that day."""
-        if not self.first <= ordinal <= self.last:
-            known = date.min.toordinal() <= ordinal <= date.max.toordinal()
-            raise self._out_of_range(date.fromordinal(ordinal).isoformat() if known else f"day {ordinal}")
+    def check(self, ordinal: int) -> int:
+        """The ordinal itself. Raises CalendarRange unless the data covers that day."""
+        if self.first <= ordinal <= self.last:
+            return ordinal
+        raise self._out_of_range(ordinal)
 
-    def _closure(self, ordinal: int) -> str | None:
+    def _closure(self, ordinal: int) -> Closure | None:
         if ordinal in self._holidays:
             return "holiday"
         day = date.fromordinal(ordinal)
@@ -178,9 +192,32 @@ class Calendar:
             return "closed_day"
         return None
 
-    def _out_of_range(self, day: str) -> CalendarRange:
-        first, last = date.fromordinal(self.first), date.fromordinal(self.last)
-        return CalendarRange(day=day, first=first, last=last, version=self.version)
+    def _out_of_range(self, ordinal: int) -> CalendarRange:
+        return CalendarRange(
+            first=date.fromordinal(self.first),
+            last=date.fromordinal(self.last),
+            late=ordinal > self.last,
+            version=self.version,
+        )
+
+
+class EveryDay:
+    """Counts calendar days as `Calendar` counts business days: every day of its range."""
+
+    __slots__ = ("_calendar", "_first", "_last")
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar, self._first, self._last = calendar, calendar.first, calendar.last
+
+    def through(self, ordinal: int) -> int:
+        return ordinal
+
+    def nth(self, count: int) -> int:
+        return count if self._first <= count <= self._last else self._calendar.check(count)
+
+
+def _inner_end(instant: datetime) -> datetime:
+    return datetime(1, 1, 3, tzinfo=UTC) if instant.year == 1 else datetime(9999, 12, 29, tzinfo=UTC)
 
 
 def bundled_versions() -> tuple[str, ...]:
