@@ -1,0 +1,98 @@
+"""Any order, any duplication and any split into batches gives the same facts, the same view and the same buckets."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qos_domain.calendar import Calendar
+from qos_domain.case import case_key, view
+from qos_domain.contributions import Row, decode_contributions, encode_contributions, project
+from qos_domain.events import Event
+from qos_domain.facts import NO_FACTS, decode_facts, encode_facts, fact_of, join
+from qos_domain.procedures import Procedure
+from qos_domain.registry import History
+from qos_domain.replay import Replay
+from support.events_strategies import streams
+
+CALENDAR = Calendar.load()
+
+
+def replay_of(events: list[Event]) -> Replay:
+    replay = Replay(CALENDAR)
+    replay.add_all(events)
+    return replay
+
+
+def assert_equal_replays(one: Replay, other: Replay) -> None:
+    assert {key: encode_facts(facts) for key, facts in one.cases.items()} == {
+        key: encode_facts(facts) for key, facts in other.cases.items()
+    }
+    assert dict(one.projections()) == dict(other.projections())
+    assert one.buckets() == other.buckets()
+
+
+@given(streams, st.randoms(use_true_random=False))
+def test_any_order_and_any_duplication(events: list[Event], random: object) -> None:
+    shuffled = [*events, *events[::2]]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert_equal_replays(replay_of(events), replay_of(shuffled))
+
+
+@given(streams, st.integers(1, 10))
+def test_any_split_into_batches(events: list[Event], size: int) -> None:
+    """Batches applied as differences, as the processing service does, sum to the buckets of the final states."""
+    replay = Replay(CALENDAR)
+    applied: dict[tuple[str, str], dict[Row, int]] = {}
+    buckets: Counter[tuple[str, Row]] = Counter()
+    for begin in range(0, len(events), size):
+        batch = events[begin : begin + size]
+        replay.add_all(batch)
+        registry_changed = {event.data.procedure_id for event in batch if isinstance(event.data, Procedure)}
+        touched = {case_key(event) for event in batch if not isinstance(event.data, Procedure)}
+        touched |= {key for key in replay.cases if key[0] in registry_changed}
+        for key in touched:
+            projection = project(key, view(replay.cases[key]), replay.history(key[0]), CALENDAR)
+            contributions = {} if projection is None else dict(projection.contributions)
+            stored = decode_contributions(encode_contributions(applied.get(key, {})))
+            buckets.subtract({(key[0], row): count for row, count in stored.items()})
+            buckets.update({(key[0], row): count for row, count in contributions.items()})
+            applied[key] = contributions
+    expected = {
+        (procedure_id, row): count
+        for procedure_id, rows in replay_of(events).buckets().items()
+        for row, count in rows.items()
+    }
+    assert {cell: count for cell, count in buckets.items() if count} == expected
+
+
+@given(streams, streams, streams)
+def test_joining_is_a_semilattice(one: list[Event], two: list[Event], three: list[Event]) -> None:
+    a, b, c = (join(NO_FACTS, map(fact_of, events)) for events in (one, two, three))
+    assert join(a, b.values()) == join(b, a.values())
+    assert join(join(a, b.values()), c.values()) == join(a, join(b, c.values()).values())
+    assert join(a, a.values()) is a
+    assert decode_facts(encode_facts(a)) == a
+
+
+@given(streams)
+def test_bucket_rows_are_never_negative_and_results_are_given_once(events: list[Event]) -> None:
+    for _, projection in replay_of(events).projections():
+        assert all(count > 0 for count in projection.contributions.values())
+        results = sum(n for row, n in projection.contributions.items() if row.measure in {"met", "breached"})
+        assert results == (projection.case.result is not None)
+
+
+@given(streams)
+@settings(max_examples=50)
+def test_a_registry_change_affects_no_case_before_its_date(events: list[Event]) -> None:
+    registry = [event for event in events if isinstance(event.data, Procedure)]
+    if not registry:
+        return
+    former_facts = join(NO_FACTS, map(fact_of, registry[:-1]))
+    former, present = History.of(former_facts), History.of(join(former_facts, [fact_of(registry[-1])]))
+    affected_from = present.affected_from(former)
+    for event in events:
+        day = CALENDAR.local_date(event.time)
+        if affected_from is None or day < affected_from:
+            assert present.rule(day) == former.rule(day)
