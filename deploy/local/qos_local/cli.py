@@ -1,0 +1,35 @@
+"""The `qos` command line: every subcommand, listed in one place."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from qos_local import calendar_command
+from qos_local.stack import commands as stack
+from qos_local.stack.errors import StackFailed
+
+app = typer.Typer(
+    name="qos",
+    help="Measure the quality of administrative procedures: local stack, demonstration, import, tools on the core.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+stack.register(app)
+app.add_typer(calendar_command.app, name="calendar")
+
+
+def main() -> None:
+    """Run a command; what a person can mend is told in a sentence, not in a traceback."""
+    try:
+        app()
+    except StackFailed as failure:
+        console = Console(stderr=True, soft_wrap=True)
+        if failure.log_tail:
+            console.print(failure.log_tail, markup=False, highlight=False, style="dim")
+        console.print(f"{failure.service}: {failure.problem}.", markup=False, highlight=False, style="bold red")
+        console.print(f"What to do: {failure.remedy}.", markup=False, highlight=False)
+        sys.exit(1)
