@@ -5,9 +5,10 @@ own, named after the event. Domain document, Events (Rules that decide).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, TypeVar, assert_never
+
+from msgspec import Struct
 
 from qos_domain.clock import ClockFacts
 from qos_domain.events import (
@@ -53,14 +54,12 @@ def is_unattached(key: CaseKey) -> bool:
     return key[1].startswith(UNATTACHED)
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     at: datetime
     channel: Channel
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """The submission that counts: the one with the least (arrival, source, id)."""
 
     arrival: datetime
@@ -68,32 +67,27 @@ class Submission:
     payload: ApplicationSubmitted
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True):
     at: datetime
     payload: ApplicationFeePaid
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(Struct, frozen=True):
     at: datetime
     payload: FeedbackSubmitted
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
+class Inquiry(Struct, frozen=True):
     at: datetime
     payload: InquiryReceived
 
 
-@dataclass(frozen=True, slots=True)
-class ResultNotification:
+class ResultNotification(Struct, frozen=True):
     at: datetime
     channel: NotificationChannel
 
 
-@dataclass(frozen=True, slots=True)
-class CaseView:
+class CaseView(Struct, frozen=True):
     """What the facts of a case say, whatever order they came in. All instants are aware.
 
     `clock` is there when there is a submission. `first_at` is the earliest time of any standing fact; None when none

@@ -5,25 +5,18 @@ buckets up to that day, so no sweep is needed for a figure to be right. The cont
 the case, and exactly that is taken away when the case changes. Domain document, Indicators (Contributions).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, NamedTuple, TypeAlias
-
-import msgspec
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, CaseView, Submission, is_unattached
 from qos_domain.clock import Judgement, judge
 from qos_domain.measures import Measure
 from qos_domain.registry import History, Version
+from qos_domain.rows import CaseResult, CaseRow, CaseStatus, Projection, Row
 from qos_domain.vocabulary import CASHLESS_METHODS, Channel, Outcome, Unit
 
 # Changed logic gives other contributions: it needs a new generation of tables, never a mixture.
 LOGIC_VERSION = 1
-
-CaseStatus: TypeAlias = Literal["open", "stopped", "withdrawn", "inconsistent", "unsubmitted", "unregistered"]
-CaseResult: TypeAlias = Literal["met", "breached"]
 
 ELAPSED_MEASURE: dict[Unit, Measure] = {
     "business_days": "elapsed_business_days",
@@ -41,67 +34,6 @@ OUTCOME_MEASURE: dict[Outcome, Measure] = {
 }
 
 
-class Row(NamedTuple):
-    """The key of a day bucket within a procedure; `day` is a proleptic ordinal (date.toordinal)."""
-
-    organisation_id: str
-    day: int
-    channel: Channel
-    online: bool
-    measure: Measure
-    bin: int
-
-
-Contributions: TypeAlias = Mapping[Row, int]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    """What is asked of single cases: which are open, due soon, overdue. Dates are local dates.
-
-    `reference_date` is the arrival date, or the date of the first fact where there is no submission: the registry
-    version of that date governs. `end_date` is that of the stop or of an earlier withdrawal. `suspended` are the spans
-    [from, to) in which the case stands suspended, `to` None while it does.
-    """
-
-    status: CaseStatus
-    reference_date: date
-    organisation_id: str | None = None
-    channel: Channel | None = None
-    online: bool | None = None
-    unit: Unit | None = None
-    arrival_at: datetime | None = None
-    arrival_date: date | None = None
-    stop_date: date | None = None
-    end_date: date | None = None
-    due_date: date | None = None
-    breach_date: date | None = None
-    due_at: datetime | None = None
-    due_soon_date: date | None = None
-    due_soon_at: datetime | None = None
-    suspended: tuple[tuple[date, date | None], ...] = ()
-    result: CaseResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    case: CaseRow
-    contributions: Contributions
-
-
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(list[tuple[str, int, Channel, bool, Measure, int, int]])
-
-
-def encode_contributions(contributions: Contributions) -> str:
-    """Canonical JSON text: the same contributions give the same text."""
-    return _ENCODER.encode(sorted((*row, count) for row, count in contributions.items())).decode()
-
-
-def decode_contributions(text: str | bytes) -> dict[Row, int]:
-    return {Row(*row): count for *row, count in _DECODER.decode(text)}  # type: ignore[arg-type]
-
-
 def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) -> Projection | None:
     """The row and the contributions of a case; None when no fact of it stands (each one was corrected away)."""
     if view.first_at is None:
@@ -112,14 +44,14 @@ def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) 
     if rule is None:
         counts = _Counts("", "other", online=False)
         counts.add("unregistered", reference_date)
-        return Projection(CaseRow("unregistered", reference_date), counts.rows)
+        return Projection(CaseRow(status="unregistered", reference_date=reference_date), counts.rows)
 
     version = rule.version
     if submission is None or view.clock is None:
         counts = _Counts(version.organisation_id, "other", online=False)
         if not is_unattached(key):
             counts.add("unsubmitted", reference_date)
-        case = CaseRow("unsubmitted", reference_date, version.organisation_id)
+        case = CaseRow(status="unsubmitted", reference_date=reference_date, organisation_id=version.organisation_id)
     else:
         channel = submission.payload.channel
         counts = _Counts(version.organisation_id, channel, online=version.is_online(channel))
@@ -130,8 +62,8 @@ def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) 
         _application(counts, view, submission, case.reference_date)
         for payment in view.payments:
             day, cashless = calendar.local_date(payment.at), payment.payload.method in CASHLESS_METHODS
-            counts.add("payments", day, cashless)
-            counts.add("paid_yen", day, cashless, payment.payload.amount_yen)
+            counts.add("payments", day, int(cashless))
+            counts.add("paid_yen", day, int(cashless), payment.payload.amount_yen)
     if view.conflicts:
         counts.add("conflicts", reference_date, count=view.conflicts)
     _start(counts, view, version, calendar)
@@ -140,7 +72,7 @@ def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) 
 
 
 class _Counts:
-    """The contributions of one case as they come together."""
+    """The contributions of one case as they come together, under the application's channel unless said otherwise."""
 
     __slots__ = ("channel", "online", "organisation_id", "rows")
 
@@ -150,22 +82,16 @@ class _Counts:
         self.online = online
         self.rows: dict[Row, int] = {}
 
-    def add(self, measure: Measure, day: date, bin: int = 0, count: int = 1) -> None:  # noqa: A002 - the word of the measures
-        self.add_elsewhere(self.channel, self.online, measure, day, bin, count)
-
-    def add_elsewhere(
-        self,
-        channel: Channel,
-        online: bool,
-        measure: Measure,
-        day: date,
-        bin: int = 0,  # noqa: A002
-        count: int = 1,
-    ) -> None:
-        """For what has a channel of its own, whatever the application's is."""
+    def add(self, measure: Measure, day: date, bin: int = 0, count: int = 1) -> None:  # noqa: A002 - the measures' word
         if count:
-            row = Row(self.organisation_id, day.toordinal(), channel, online, measure, int(bin))
+            row = Row(self.organisation_id, day.toordinal(), self.channel, self.online, measure, bin)
             self.rows[row] = self.rows.get(row, 0) + count
+
+    def under(self, channel: Channel, *, online: bool) -> "_Counts":
+        """The same counts, for what has a channel of its own, whatever the application's is."""
+        other = _Counts(self.organisation_id, channel, online=online)
+        other.rows = self.rows
+        return other
 
 
 def _end_and_result(
@@ -251,14 +177,14 @@ def _stages(counts: _Counts, view: CaseView, case: CaseRow, judgement: Judgement
         if begin is not None and end is not None and begin <= end:
             counts.add(measure, stop_date, (end - begin).days)
     if view.result is not None and view.result.at == judgement.stop_at:
-        counts.add("notified", stop_date, view.result.channel == "electronic")
+        counts.add("notified", stop_date, int(view.result.channel == "electronic"))
 
 
 def _decision(counts: _Counts, view: CaseView, calendar: Calendar) -> None:
     if view.decided_at is None or view.outcome is None:
         return
     day = calendar.local_date(view.decided_at)
-    counts.add("decided", day, view.correction_asked)
+    counts.add("decided", day, int(view.correction_asked))
     counts.add(OUTCOME_MEASURE[view.outcome], day)
 
 
@@ -267,12 +193,12 @@ def _application(counts: _Counts, view: CaseView, submission: Submission, arriva
     payload = submission.payload
     attachments = payload.attachments
     if attachments is not None:
-        counts.add("attachments_stated", arrival_date, attachments.paper > 0)
+        counts.add("attachments_stated", arrival_date, int(attachments.paper > 0))
         counts.add("attachments_digital", arrival_date, count=attachments.digital)
         counts.add("attachments_paper", arrival_date, count=attachments.paper)
         counts.add("attachments_omitted", arrival_date, count=attachments.omitted_by_linkage)
     if payload.device is not None:
-        counts.add("device", arrival_date, payload.device == "smartphone")
+        counts.add("device", arrival_date, int(payload.device == "smartphone"))
     if payload.batch_id is not None:
         counts.add("batched", arrival_date)
     if counts.online and view.started is not None and view.started.at <= submission.time:
@@ -285,8 +211,9 @@ def _start(counts: _Counts, view: CaseView, version: Version, calendar: Calendar
     if start is None or not version.is_online(start.channel):
         return
     day = calendar.local_date(start.at)
-    for measure in ("started", _what_became(view, version)):
-        counts.add_elsewhere(start.channel, True, measure, day)
+    online = counts.under(start.channel, online=True)
+    online.add("started", day)
+    online.add(_what_became(view, version), day)
 
 
 def _what_became(view: CaseView, version: Version) -> Measure:
@@ -300,8 +227,8 @@ def _voices(counts: _Counts, view: CaseView, version: Version, calendar: Calenda
     if view.feedback is not None:
         rated = view.feedback.payload
         day = calendar.local_date(view.feedback.at)
-        counts.add_elsewhere(rated.channel, version.is_online(rated.channel), "rating", day, rated.rating)
+        counts.under(rated.channel, online=version.is_online(rated.channel)).add("rating", day, rated.rating)
     for inquiry in view.inquiries:
         channel = inquiry.payload.channel
         day = calendar.local_date(inquiry.at)
-        counts.add_elsewhere(channel, version.is_online(channel), "inquiries", day)
+        counts.under(channel, online=version.is_online(channel)).add("inquiries", day)

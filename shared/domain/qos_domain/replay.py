@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, case_key, view
-from qos_domain.contributions import Projection, Row, project
+from qos_domain.contributions import project
 from qos_domain.events import Event
 from qos_domain.facts import NO_FACTS, Facts, fact_of, join
 from qos_domain.procedures import Procedure
 from qos_domain.registry import UNREGISTERED, History
+from qos_domain.rows import Projection, Row
 
 
 class Replay:

@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import date
 
 from qos_domain.calendar import Calendar
-from qos_domain.contributions import CaseRow
 from qos_domain.events import Event
 from qos_domain.procedures import Period
 from qos_domain.replay import Replay
+from qos_domain.rows import CaseRow
 from support.builders import happened, registered
 
 CALENDAR = Calendar.load()

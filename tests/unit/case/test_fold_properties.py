@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import case_key, view
-from qos_domain.contributions import Row, decode_contributions, encode_contributions, project
+from qos_domain.contributions import project
 from qos_domain.events import Event
 from qos_domain.facts import NO_FACTS, decode_facts, encode_facts, fact_of, join
 from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_domain.replay import Replay
+from qos_domain.rows import Row, decode_contributions, encode_contributions
 from support.events_strategies import streams
 
 CALENDAR = Calendar.load()
