@@ -1,0 +1,206 @@
+"""The Faust app of a worker: one agent for all input topics, and what the transport asks of it."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, cast
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.app import BootStrategy
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
+from faust.types import TP, AppT, Message
+from mode.supervisors import CrashingSupervisor
+from prometheus_client import CollectorRegistry
+from yarl import URL
+
+from qos_domain.errors import TransientFailure
+from qos_domain.events import INPUT_TOPICS
+from qos_processing.gate import Gate
+from qos_processing.ports import Batch, BatchProcessor, LogMismatch, OffsetMismatch
+from qos_processing.progress import Progress
+from qos_processing.settings import ProcessingSettings
+from qos_processing.transport import Consumer
+from qos_runtime.clock import Clock
+from qos_runtime.kafka import connection
+from qos_runtime.logging import get_logger
+
+_log = get_logger(__name__)
+_RETRY_SECONDS = 0.2
+# A former owner that was paused may go on for as long as the group takes to notice; not longer.
+_CONFLICT_SESSIONS = 3
+
+
+class StartOffsetsUnavailable(TransientFailure):
+    """PostgreSQL didn't say in time where to start: the worker ends, its orchestrator starts it again."""
+
+
+class BatchSchema(faust.Schema[None, Batch]):
+    """Hands a message's value on as it is: a `Batch` already."""
+
+    def loads_key(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> None:
+        """Batches have no key: their records have."""
+
+    def loads_value(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Batch:  # noqa: ARG002
+        """The batch that the transport's consumer put into the message."""
+        return cast(Batch, message.value)
+
+
+class Boot(BootStrategy):
+    """Without Faust's producer and web server: what goes out goes through the outbox, health has its own server."""
+
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class ProcessingApp(faust.App):
+    """A worker's Faust app. What isn't Faust's is given: settings, the service, the clock, the metrics registry.
+
+    An error in the agent, or at an assignment, crashes the app and so ends the process: nothing is skipped, and the
+    worker that is started next begins at what PostgreSQL stores.
+    """
+
+    BootStrategy = Boot
+
+    def __init__(
+        self, settings: ProcessingSettings, processor: BatchProcessor, *, clock: Clock, registry: CollectorRegistry
+    ) -> None:
+        super().__init__(settings.consumer_group, **_options(settings))
+        self.settings = settings
+        self.gate = Gate(max_records=settings.records_under_way)
+        self.progress = Progress(registry)
+        self._processor = processor
+        self._clock = clock
+        self._conflict_since: dict[TP, float] = {}
+
+        @self.agent(
+            self.topic(*map(settings.topic, INPUT_TOPICS), schema=BatchSchema()),
+            name="fold",
+            supervisor_strategy=CrashingSupervisor,
+        )
+        async def fold(batches: faust.StreamT[Batch]) -> None:
+            async for batch in batches:
+                await self.apply(batch)
+
+    def base_name(self, topic: str) -> str:
+        """A topic's name without the deployment's prefix."""
+        return topic[len(self.settings.topic_prefix) :]
+
+    def partition_of(self, batch: Batch) -> TP:
+        """The batch's topic partition, by the topic's name on the broker."""
+        return TP(self.settings.topic(batch.topic), batch.partition)
+
+    async def apply(self, batch: Batch) -> None:
+        """Hand one batch to the service; after a conflict start its partition anew from what is stored.
+
+        Raises what the service raises, and LogMismatch when the conflicts of a partition don't end.
+        """
+        tp = self.partition_of(batch)
+        consumer = cast(Consumer, self.consumer)
+        began = monotonic()
+        with self.gate.work(tp, batch):
+            try:
+                await self._processor.process(batch)
+            except OffsetMismatch as mismatch:
+                self.progress.conflict(batch)
+                _log.warning("offset_conflict", topic=batch.topic, partition=batch.partition, error=str(mismatch))
+                self._bear_conflict(tp)
+                await consumer.seek_again(tp)
+            else:
+                self._conflict_since.pop(tp, None)
+                consumer.stored(tp, batch.next_offset)
+                self.progress.committed(tp, batch, seconds=monotonic() - began, now=self._clock.now())
+
+    def _bear_conflict(self, tp: TP) -> None:
+        limit = _CONFLICT_SESSIONS * self.settings.session_timeout_seconds
+        if monotonic() - self._conflict_since.setdefault(tp, monotonic()) > limit:
+            raise LogMismatch(
+                f"{tp.topic}-{tp.partition}: conflicts for {limit:g} s without progress; another process writes the "
+                "offsets of a partition that the group gave to this worker. Look for a second consumer group."
+            )
+
+    async def start_offsets(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        """What PostgreSQL stores for these partitions, after forgetting what was cached for them.
+
+        Tries again while PostgreSQL is away, up to `offset_lookup_seconds`; then raises StartOffsetsUnavailable.
+        """
+        tps = sorted(partitions)
+        self._processor.forget({tp.partition for tp in tps})
+        try:
+            async with asyncio.timeout(self.settings.offset_lookup_seconds):
+                return {tp: await self._start_offset(tp) for tp in tps}
+        except TimeoutError as error:
+            raise StartOffsetsUnavailable(
+                f"PostgreSQL did not say within {self.settings.offset_lookup_seconds:g} s where to start"
+            ) from error
+
+    async def _start_offset(self, tp: TP) -> int:
+        while True:
+            try:
+                return await self._processor.start_offset(self.base_name(tp.topic), tp.partition)
+            except TransientFailure as error:
+                _log.warning("start_offset_unavailable", topic=tp.topic, partition=tp.partition, error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def placed(self, offsets: Mapping[TP, int]) -> None:
+        """The transport has sought these partitions and will fetch from there."""
+        self.progress.placed(offsets, self._clock.now())
+        _log.info("partitions_placed", offsets={f"{tp.topic}-{tp.partition}": offset for tp, offset in offsets.items()})
+
+    def revoked(self, partitions: Iterable[TP]) -> None:
+        """The group takes these partitions away, perhaps to give them back."""
+        self.progress.revoked()
+        self._conflict_since.clear()
+        self._processor.forget({tp.partition for tp in partitions})
+
+    async def measure_lag(self) -> None:
+        """Compare what is stored with the ends of the log; a broker that is away leaves the last measurement."""
+        partitions = self.progress.partitions
+        if partitions:
+            try:
+                ends = await self.consumer.highwaters(*partitions)
+            except KafkaError as error:
+                _log.warning("lag_not_measured", error=type(error).__name__)
+            else:
+                self.progress.measured(ends, self.gate.outstanding(), self._clock.now())
+
+    def _create_directories(self) -> None:
+        """Faust makes directories for tables here: there are none, and a container's file system is read-only."""
+
+
+def _options(settings: ProcessingSettings) -> dict[str, Any]:
+    """Faust's settings. docs/architecture.md and the contract tests say what happens with others."""
+    return {
+        "broker": [URL(f"qos://{address.strip()}") for address in settings.kafka_bootstrap_servers.split(",")],
+        "broker_credentials": _credentials(settings),
+        "broker_session_timeout": settings.session_timeout_seconds,
+        "broker_heartbeat_interval": settings.session_timeout_seconds / 5,
+        "broker_request_timeout": settings.request_timeout_seconds,
+        "broker_commit_interval": settings.commit_interval_seconds,
+        "consumer_auto_offset_reset": "none",
+        "consumer_max_fetch_size": settings.fetch_bytes,
+        # A queue of batches: the gate bounds them before this does.
+        "stream_buffer_maxsize": 100_000,
+        "stream_wait_empty": True,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        # Not 0: that would switch Faust to an assignor that gives one partition number to several workers.
+        "table_standby_replicas": 1,
+        "datadir": Path(tempfile.gettempdir()),
+        "web_enabled": False,
+        "logging_config": None,
+    }
+
+
+def _credentials(settings: ProcessingSettings) -> Credentials | None:
+    tls = connection(settings).get("ssl_context")
+    if settings.kafka_security_protocol.startswith("SASL"):
+        return SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password,
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=tls,
+        )
+    return SSLCredentials(tls) if tls is not None else None

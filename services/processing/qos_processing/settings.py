@@ -1,0 +1,49 @@
+"""What a worker is told by its environment."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from qos_runtime.settings import RuntimeSettings
+
+
+class ProcessingSettings(RuntimeSettings):
+    """A worker's own settings: environment variables QOS_PROCESSING_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="QOS_PROCESSING_")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8082
+
+    batch_records: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    """The most records of one partition in one transaction."""
+    records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    """The most records fetched and not yet committed, in all partitions of the worker: bounds its memory."""
+    fetch_bytes: Annotated[int, Field(ge=1_048_576)] = 1_048_576
+    """The most bytes of one partition in one fetch; not less than the largest event a topic takes."""
+    fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
+    """How long the broker holds a fetch that has nothing to bring: a partition that was left out waits that long."""
+
+    offset_lookup_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How long an assignment may wait for PostgreSQL to say where to start; then the worker ends."""
+    finish_seconds: Annotated[float, Field(gt=0)] = 8.0
+    """How long a rebalance or a stop waits for the batch being worked on; less than the session timeout."""
+    session_timeout_seconds: Annotated[float, Field(ge=6)] = 10.0
+    request_timeout_seconds: Annotated[float, Field(ge=10)] = 60.0
+    commit_interval_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """How often Kafka is told how far PostgreSQL is; nothing but displays depends on it."""
+    stop_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """How long a stop may take before the process is cut off."""
+    stuck_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """A batch worked on for longer makes the worker report itself as not alive."""
+
+    database_pool_size: Annotated[int, Field(ge=2, le=100)] = 8
+
+    @model_validator(mode="after")
+    def _timeouts_fit(self) -> Self:
+        if self.finish_seconds >= self.session_timeout_seconds:
+            raise ValueError("finish_seconds must be less than session_timeout_seconds")
+        if self.request_timeout_seconds <= self.offset_lookup_seconds:
+            raise ValueError("request_timeout_seconds must be more than offset_lookup_seconds")
+        return self

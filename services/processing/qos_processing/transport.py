@@ -1,0 +1,234 @@
+"""A Faust transport that hands over one `Batch` per partition and starts where PostgreSQL says.
+
+Registered as `qos` at Faust's extension point `faust.transports`: a worker's broker URL is `qos://host:port`. It is the
+aiokafka driver with five things changed: how records are fetched and handed on (`_drain_messages`), where an assignment
+starts (`perform_seek`), what is committed to Kafka (`_new_offset`), what a rebalance and a stop wait for
+(`wait_empty`), and how long the broker may hold a fetch. The contract tests pin each of these.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode import ServiceT
+
+from qos_processing.ports import Batch, LogMismatch, Record
+
+if TYPE_CHECKING:
+    from qos_processing.app import ProcessingApp
+
+_Found: TypeAlias = "ConsumerRecord[bytes, bytes]"
+
+# While some partitions are busy the others are polled for this long, then the busy ones are looked at again.
+_POLL_BUSY_SECONDS = 0.02
+_POLL_IDLE_SECONDS = 0.5
+
+
+class Fetched(NamedTuple):
+    """What one poll brought, and the epoch it belongs to."""
+
+    batches: Mapping[TP, Batch]
+    epoch: int
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """aiokafka's consumer in Faust's consumer thread; knows which position each partition's next batch follows.
+
+    A partition has a position from `place` until the next revocation, and only then is it fetched from: aiokafka by
+    itself would start at Kafka's committed offset. An epoch is the time between two revocations.
+    """
+
+    app: "ProcessingApp"
+    epoch: int
+    _positions: dict[TP, int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epoch = 0
+        self._positions = {}
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust fixes this at 1.5 s. A partition that wasn't part of a fetch waits for that fetch to come back.
+        consumer._fetch_max_wait_ms = self.app.settings.fetch_wait_ms  # noqa: SLF001
+        return consumer
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Called in the thread before every assignment, the first one too."""
+        self.epoch += 1
+        self._positions.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def fetch(self, partitions: set[TP], *, seconds: float, max_records: int) -> Fetched:
+        """Poll these partitions (at least one). Raises ConsumerStoppedError, or what the broker says of a position."""
+        return cast(Fetched, await self.call_thread(self._fetch, partitions, seconds, max_records))
+
+    async def _fetch(self, partitions: set[TP], seconds: float, max_records: int) -> Fetched:
+        # None wanted would mean all of them to aiokafka.
+        wanted = driver.ensure_aiokafka_TPset(tp for tp in partitions if tp in self._positions)
+        if not wanted or not self.consumer.flow_active:
+            return Fetched({}, self.epoch)
+        found = await self._ensure_consumer().getmany(*wanted, timeout_ms=int(seconds * 1000), max_records=max_records)
+        # A partition may have been revoked, or placed elsewhere, while this waited. What is here was read after that.
+        batches = {}
+        for aiokafka_tp, records in found.items():
+            tp = ensure_TP(aiokafka_tp)
+            if tp in self._positions:
+                batches[tp] = self._batch(tp, records)
+        return Fetched(batches, self.epoch)
+
+    def _batch(self, tp: TP, found: list[_Found]) -> Batch:
+        fetched_from = self._positions[tp]
+        next_offset = self._positions[tp] = found[-1].offset + 1
+        records = [Record(r.key, r.value, tuple(r.headers), r.offset, r.timestamp) for r in found]
+        return Batch(self.app.base_name(tp.topic), tp.partition, fetched_from, next_offset, records)
+
+    async def place(self, offsets: Mapping[TP, int], epoch: int) -> None:
+        """Seek these partitions, also to 0.
+
+        Raises LogMismatch when the log doesn't reach there, IllegalStateError when the epoch is over; and seeks none.
+        """
+        await self.call_thread(self._place, offsets, epoch)
+
+    async def _place(self, offsets: Mapping[TP, int], epoch: int) -> None:
+        consumer = self._ensure_consumer()
+        partitions = driver.ensure_aiokafka_TPset(offsets)
+        first = await consumer.beginning_offsets(partitions)
+        end = await consumer.end_offsets(partitions)
+        if epoch != self.epoch:
+            raise IllegalStateError("assigned anew meanwhile")
+        for tp, offset in offsets.items():
+            if not first[tp] <= offset <= end[tp]:
+                raise LogMismatch(
+                    f"PostgreSQL stores offset {offset} for {tp.topic}-{tp.partition}, but the broker's log goes from "
+                    f"{first[tp]} to {end[tp]}: the log lost records, or database and broker don't belong together. "
+                    "Nothing was changed. Restore the log, or rebuild the results from it (`qos rebuild`)."
+                )
+        for tp, offset in offsets.items():
+            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+            self._positions[tp] = offset
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer with batches instead of messages: in the app's event loop, while `BatchThread` has its own."""
+
+    app: "ProcessingApp"
+    _thread: BatchThread
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._stored: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Called before every assignment; `wait_empty` is part of it."""
+        await super().on_partitions_revoked(revoked)
+        self.app.revoked(revoked)
+
+    async def perform_seek(self) -> None:
+        """Start every assigned partition at the offset stored in PostgreSQL.
+
+        Faust calls this once an assignment is complete and before it resumes fetching. Raises StartOffsetsUnavailable
+        or LogMismatch, which end the worker: a member that can't start would hold its partitions for nothing.
+        """
+        epoch = self._thread.epoch
+        self._stored.clear()
+        self._committed_offset.clear()
+        self.app.gate.clear()
+        offsets = await self.app.start_offsets(self.assignment())
+        await self._thread.place(offsets, epoch)
+        self.app.placed(offsets)
+
+    async def seek_again(self, tp: TP) -> None:
+        """Start one partition anew, while its last batch is under way: so nothing else moves it meanwhile."""
+        epoch = self._thread.epoch
+        if tp in self.assignment():
+            offsets = await self.app.start_offsets({tp})
+            try:
+                await self._thread.place(offsets, epoch)
+            except IllegalStateError:
+                return  # assigned anew: that assignment asks for its own offsets
+            self.app.placed(offsets)
+
+    def stored(self, tp: TP, next_offset: int) -> None:
+        """A batch's transaction was committed; Kafka is told at the next commit interval."""
+        self._stored[tp] = next_offset
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # Faust looks for consecutive acknowledged offsets, which batches don't have; and what is stored is known.
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self._stored.get(tp)
+
+    async def wait_empty(self) -> None:
+        """Before partitions are given up: let the batch being worked on end (a bounded wait), and tell Kafka."""
+        try:
+            async with asyncio.timeout(self.app.settings.finish_seconds):
+                await self.app.gate.idle()
+        except TimeoutError:
+            # Its transaction will find the next owner's offset, or the next owner its: nothing counts twice.
+            self.log.warning("The batch being worked on takes longer than %ss", self.app.settings.finish_seconds)
+        await self.commit_and_end_transactions()
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Fetch and hand on until the fetcher is stopped. Faust holds the flow from a revocation to `perform_seek`."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                if self.flow_active:
+                    await self._fetch_and_hand_on()
+                else:
+                    await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
+        except (asyncio.CancelledError, ConsumerStoppedError):
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _fetch_and_hand_on(self) -> None:
+        gate = self.app.gate
+        active = self._get_active_partitions()
+        free = gate.free(active)
+        if not active:
+            await self.sleep(_POLL_BUSY_SECONDS)
+        elif not free:
+            await self.wait_first(gate.released(), self.suspend_flow.wait())
+        else:
+            fetched = await self._thread.fetch(
+                free,
+                seconds=_POLL_IDLE_SECONDS if len(free) == len(active) else _POLL_BUSY_SECONDS,
+                max_records=min(gate.room(), self.app.settings.batch_records),
+            )
+            for tp, batch in fetched.batches.items():
+                if fetched.epoch != self._thread.epoch:
+                    break  # the assignment it was fetched for is over
+                gate.take(tp, batch)
+                await self.wait_first(self.callback(self._message(tp, batch)), self.suspend_flow.wait())
+
+    def _message(self, tp: TP, batch: Batch) -> ConsumerMessage:
+        last = batch.records[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.appended_ms / 1000,
+            1,
+            None,
+            None,
+            cast(bytes, batch),  # Faust only carries it: `BatchSchema` takes it out as it is
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+
+class Transport(driver.Transport):
+    """The aiokafka driver with our consumer."""
+
+    Consumer: ClassVar[type[Consumer]] = Consumer

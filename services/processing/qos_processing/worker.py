@@ -1,0 +1,123 @@
+"""Runs a worker from start to a clean stop, or to the error that ends it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+
+from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_processing.app import ProcessingApp
+from qos_processing.ports import BatchProcessor
+from qos_processing.settings import ProcessingSettings
+from qos_runtime.clock import Clock
+from qos_runtime.health import Health
+from qos_runtime.health_server import health_server
+from qos_runtime.kafka import admin_client, broker_answers
+from qos_runtime.logging import get_logger
+from qos_runtime.topics import INPUT, require_topics
+
+_log = get_logger(__name__)
+_MEASURE_SECONDS = 2.0
+
+
+class Stuck(BrokenInvariant):
+    """One batch has been worked on for longer than any batch takes."""
+
+
+async def serve(
+    settings: ProcessingSettings,
+    processor: BatchProcessor,
+    *,
+    clock: Clock,
+    registry: CollectorRegistry,
+    health: Health,
+    alongside: Sequence[Callable[[], Awaitable[None]]] = (),
+    on_stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a worker until SIGTERM or SIGINT, then finish the batch being worked on, commit and leave the group.
+
+    `alongside`: what runs beside the agent for as long as it does (publisher, sweep); cancelled at the end.
+    `on_stopping` is called once when the end begins, whatever its cause.
+
+    Raises TopicsNotReady before anything is started; later whatever ended the agent, an assignment or one of
+    `alongside`: then the process must end with a non-zero exit.
+    """
+    async with admin_client(settings, client_id=settings.consumer_group) as admin:
+        await require_topics(admin, settings, INPUT)
+    app = ProcessingApp(settings, processor, clock=clock, registry=registry)
+    _add_checks(health, app, settings)
+    async with (
+        health_server(health, registry, host=settings.host, port=settings.port) as address,
+        _stop_signal() as stop,
+    ):
+        _log.info("worker_starting", group=settings.consumer_group, health=f"http://{address[0]}:{address[1]}")
+        jobs = [
+            asyncio.ensure_future(job) for job in (_run(app), _measure(app), *(companion() for companion in alongside))
+        ]
+        try:
+            await asyncio.wait([*jobs, stop], return_when=asyncio.FIRST_COMPLETED)
+            unexpected = not stop.done()
+        finally:
+            on_stopping()
+            await app.stop()
+            for job in jobs:
+                job.cancel()
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+            raise outcome
+    if unexpected:
+        raise BrokenInvariant("a part of the worker that runs for ever has ended")
+    _log.info("worker_stopped")
+
+
+async def _run(app: ProcessingApp) -> None:
+    await app.start()
+    await app.wait_until_stopped()
+    if app.crash_reason is not None:
+        raise app.crash_reason
+
+
+async def _measure(app: ProcessingApp) -> None:
+    while True:
+        await asyncio.sleep(_MEASURE_SECONDS)
+        await app.measure_lag()
+
+
+@asynccontextmanager
+async def _stop_signal() -> AsyncIterator[asyncio.Future[None]]:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def on_signal(name: str) -> None:
+        _log.info("signal_received", signal=name)
+        if not stop.done():
+            stop.set_result(None)
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, on_signal, number.name)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _add_checks(health: Health, app: ProcessingApp, settings: ProcessingSettings) -> None:
+    async def not_stuck() -> None:
+        if app.gate.working_seconds() > settings.stuck_seconds:
+            raise Stuck(f"a batch has been worked on for more than {settings.stuck_seconds:g} s")
+
+    async def in_the_group() -> None:
+        if not app.tables.actives_ready:
+            raise TransientFailure("no assignment yet, or a rebalance is under way")
+
+    async def broker() -> None:
+        await broker_answers(settings)
+
+    health.add_liveness("batch", not_stuck)
+    health.add("group", in_the_group)
+    health.add("kafka", broker)
