@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from qos_local import calendar_command
+from qos_local import calendar_command, due_date_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 
 stack.register(app)
 app.add_typer(calendar_command.app, name="calendar")
+app.command("due-date")(due_date_command.due_date)
 
 
 def main() -> None:

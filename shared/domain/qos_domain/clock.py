@@ -14,7 +14,7 @@ from qos_domain.counting import Span, free_count, period_days
 from qos_domain.hours import CONTINUOUS, HOUR, instant_spans, to_day_spans, to_instant, to_position
 from qos_domain.procedures import ClockRules, Period
 from qos_domain.suspensions import day_spans, pair
-from qos_domain.terms import NO_TERM, Term, term_of_date, term_of_days, term_of_hours
+from qos_domain.terms import NO_TERM, Term, term_of_date, term_of_days, term_of_hours, weigh
 from qos_domain.vocabulary import SuspensionReason, Unit
 
 
@@ -101,12 +101,15 @@ def judge(facts: ClockFacts, rules: ClockRules, period: Period | None, calendar:
                 term = term_of_days(days, arrival, start, spans, counting=counting, roll=roll)
             if stop is not None:
                 elapsed = free_count(counting, start, stop, spans)
-        if facts.due_date is not None or facts.extensions:
-            own, ignored = _own_due_date(facts, term, period is not None, calendar)
-            if own is not None:
-                term = term_of_date(calendar.check(own), arrival, start, counting)
-            if ignored:
+        own = None if facts.due_date is None else facts.due_date.toordinal()
+        if facts.extensions:
+            due = term.due if own is None else own
+            extensions = weigh(facts.extensions, due, calendar, replaceable=own is not None or unit is not None)
+            own = next((extension.due for extension in reversed(extensions) if extension.counts), own)
+            if not all(extension.counts for extension in extensions):
                 flags |= {"extension_ignored"}
+        if own is not None:
+            term = term_of_date(calendar.check(own), arrival, start, counting)
     except (CalendarRange, OverflowError):
         term, elapsed = NO_TERM, None
         flags |= {"outside_calendar"}
@@ -132,24 +135,6 @@ def _earliest(instants: Sequence[datetime], calendar: Calendar) -> datetime | No
         return None
     first = instants[0] if len(instants) == 1 else min(map(calendar.universal, instants))
     return calendar.local(first)
-
-
-def _own_due_date(facts: ClockFacts, term: Term, has_period: bool, calendar: Calendar) -> tuple[int | None, bool]:
-    """The case's own due date, if it has one, and whether an extension was ignored.
-
-    A due date that an open suspension keeps from being reached is far ahead of any extension.
-    """
-    own = None if facts.due_date is None else facts.due_date.toordinal()
-    ignored = False
-    for instant, _, due_date in sorted(
-        (calendar.universal(instant), extension_id, due_date) for instant, extension_id, due_date in facts.extensions
-    ):
-        replaced = term.due if own is None else own
-        if has_period if replaced is None else calendar.local(instant).toordinal() <= replaced:
-            own = due_date.toordinal()
-        else:
-            ignored = True
-    return own, ignored
 
 
 def _within(stop_at: datetime | None, term: Term, calendar: Calendar) -> bool | None:

@@ -1,6 +1,7 @@
 """Terms: the due date, the breach and the first day of being due soon, by each way in which a case can be due."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
 from qos_domain.calendar import Calendar
@@ -62,3 +63,29 @@ def term_of_date(due: int, arrival: int, start: int, counting: Counting) -> Term
     days = max(0, counting.through(due) - begin)
     soon_after = days - threshold(days)
     return Term(due, due + 1, arrival if soon_after <= 0 else counting.nth(begin + soon_after))
+
+
+class Extension(NamedTuple):
+    """A review.extended: `at` in UTC, the new due date as an ordinal, and whether it counts."""
+
+    at: datetime
+    extension_id: str
+    due: int
+    counts: bool
+
+
+def weigh(
+    extensions: Sequence[tuple[datetime, str, date]], due: int | None, calendar: Calendar, *, replaceable: bool
+) -> list[Extension]:
+    """The extensions in order of (instant, id, due date); one counts if dated on or before the due date it replaces.
+
+    `due` is the first that can be replaced. None is one that an open suspension keeps from being reached, far ahead
+    of any extension, if `replaceable`; else there is none, and nothing to extend.
+    """
+    weighed = []
+    for at, extension_id, new in sorted((calendar.universal(at), name, new) for at, name, new in extensions):
+        counts = replaceable if due is None else calendar.local(at).toordinal() <= due
+        if counts:
+            due = new.toordinal()
+        weighed.append(Extension(at, extension_id, new.toordinal(), counts))
+    return weighed
