@@ -240,4 +240,9 @@ def _describe(prefix: str, upcasts: Upcasts) -> Mapping[str, _WireType]:
 
 
 def _decode_lifted(schema: type[EventPayload], steps: tuple[Upcast, ...], raw: Raw) -> EventPayload:
-    return msgspec.convert(lift(msgspec.json.decode(raw, type=dict[str, object]), steps), schema)
+    data = msgspec.json.decode(raw, type=dict[str, object])
+    try:
+        lifted = lift(data, steps)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise invalid("data", "data of the version that the type names") from None
+    return msgspec.convert(lifted, schema)

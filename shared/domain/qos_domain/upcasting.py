@@ -2,7 +2,8 @@
 
 A version is the suffix of the wire type (`...fee_paid.v1`). An upcast is a pure function from the `data` of one
 version to the `data` of the next. The current version of a type is one more than its newest upcast; a type without
-upcasts is at version 1. Records on the log are never rewritten.
+upcasts is at version 1. Records on the log are never rewritten. An upcast sees data that nobody has checked: where a
+part is missing it may raise KeyError, TypeError, ValueError or AttributeError, and the event is refused.
 """
 
 from collections.abc import Callable, Mapping
