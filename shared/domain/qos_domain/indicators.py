@@ -10,12 +10,19 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from qos_domain.figures import Distribution, Mean, Rate, Share
+from qos_domain.measures import Measure
 from qos_domain.periods import Window
 from qos_domain.slo import ErrorBudget
 from qos_domain.vocabulary import Channel
 
 Band: TypeAlias = Literal["below_20", "from_20_to_50", "from_50_to_80", "from_80"]
 Counting: TypeAlias = Literal["business_days", "calendar_days", "hours"]
+
+ELAPSED: Mapping[Counting, Measure] = {
+    "business_days": "elapsed_business_days",
+    "calendar_days": "elapsed_calendar_days",
+    "hours": "elapsed_hours",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from datetime import date
 from qos_domain.cells import Buckets, Tally
 from qos_domain.figures import Distribution, Mean, Rate, Share
 from qos_domain.indicators import (
+    ELAPSED,
     Attachments,
     Band,
     Cashless,
     Compliance,
-    Counting,
     DataQuality,
     Decisions,
     Elapsed,
@@ -29,11 +29,6 @@ from qos_domain.slo import ErrorBudget, error_budget
 from qos_domain.vocabulary import Channel
 from qos_domain.workload import Workload
 
-ELAPSED: Mapping[Counting, Measure] = {
-    "business_days": "elapsed_business_days",
-    "calendar_days": "elapsed_calendar_days",
-    "hours": "elapsed_hours",
-}
 QUICK_FORM_MINUTES = 10
 SATISFIED = (4, 5)
 
