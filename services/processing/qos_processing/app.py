@@ -62,6 +62,7 @@ class ProcessingApp(faust.App):
     worker that is started next begins at what PostgreSQL stores.
     """
 
+    mundane_level = "debug"
     BootStrategy = Boot
 
     def __init__(

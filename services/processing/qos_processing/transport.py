@@ -43,6 +43,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     itself would start at Kafka's committed offset. An epoch is the time between two revocations.
     """
 
+    mundane_level = "debug"
     app: "ProcessingApp"
     epoch: int
     _positions: dict[TP, int]
@@ -117,6 +118,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Faust's consumer with batches instead of messages: in the app's event loop, while `BatchThread` has its own."""
 
+    mundane_level = "debug"
     app: "ProcessingApp"
     _thread: BatchThread
 
