@@ -1,0 +1,66 @@
+"""How a worker's process ends: the exit code says why, and an end that hangs is cut off."""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_processing.settings import ProcessingSettings
+from qos_runtime.errors import NotConfigured, TopicsNotReady
+from qos_runtime.logging import configure_logging, get_logger
+
+EXIT_STOPPED = 0
+EXIT_CRASHED = 1
+EXIT_NOT_CONFIGURED = 2
+
+Work: TypeAlias = Callable[[ProcessingSettings, Callable[[], None]], Awaitable[None]]
+
+_log = get_logger(__name__)
+
+
+def run(work: Work) -> int:
+    """Run `work(settings, on_stopping)` with settings from the environment; returns the process's exit code.
+
+    0 after a clean stop, 1 when something broke (start the worker again), 2 when it can't start as it was configured.
+    From `on_stopping` on the process has `stop_seconds` left; then it is ended with 1 wherever it hangs.
+    """
+    try:
+        settings = ProcessingSettings.from_environment()
+    except NotConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_NOT_CONFIGURED
+    configure_logging(service="qos-processing", level=settings.log_level, log_format=settings.log_format)
+    if settings.log_level == "INFO":
+        for chatty in ("aiokafka", "faust", "mode"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+    cut_off = threading.Timer(settings.stop_seconds, _cut_off)
+    cut_off.daemon = True
+    try:
+        asyncio.run(_main(work(settings, cut_off.start)))
+    except (NotConfigured, TopicsNotReady) as error:
+        _log.critical("worker_not_configured", error=str(error))
+        return EXIT_NOT_CONFIGURED
+    except (BrokenInvariant, TransientFailure) as error:
+        # Foreseen: the message says what is wrong and what to do, the stack says nothing.
+        _log.critical("worker_crashed", kind=type(error).__name__, error=str(error))
+        return EXIT_CRASHED
+    except Exception:  # noqa: BLE001  the last frame: whatever it was, it is logged and ends the process
+        _log.critical("worker_crashed", exc_info=True)
+        return EXIT_CRASHED
+    return EXIT_STOPPED
+
+
+async def _main(work: Awaitable[None]) -> None:
+    await work
+
+
+def _cut_off() -> None:
+    sys.stderr.write("The worker did not stop in time and is cut off. Its threads were at:\n")
+    faulthandler.dump_traceback(all_threads=True)
+    sys.stderr.flush()
+    os._exit(EXIT_CRASHED)
