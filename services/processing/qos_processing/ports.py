@@ -42,6 +42,16 @@ class Batch:
     records: Sequence[Record]
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to be sent: to a topic (its base name), with an id that stays the same if it is sent twice."""
+
+    topic: str
+    key: bytes | None
+    event_id: str
+    value: bytes
+
+
 class OffsetMismatch(Exception):
     """The batch isn't the one that follows what is stored: it was redelivered, or another worker was faster.
 

@@ -1,0 +1,103 @@
+"""Records that can't be accepted: kept with their position, their reason and their bytes, and never in the way."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from qos_domain.errors import BrokenInvariant, RejectedEvent
+from qos_processing.ports import Message, Record
+from qos_runtime.topics import DEAD_LETTERS
+
+
+class TooManyDeadLetters(BrokenInvariant):
+    """So many records of a partition are refused that the fault is more likely ours, or one sender's, than theirs."""
+
+    def __init__(self, *, topic: str, partition: int, dead: int, window: int, limit: int) -> None:
+        super().__init__(
+            f"{topic}-{partition}: {dead} of the last {window} records can't be accepted, the limit is {limit};"
+            " nothing of this batch was stored. See the reasons in dead_letters and mend what wrote them, or raise"
+            " QOS_PROCESSING_DEAD_LETTER_SHARE to let them pass"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterLimit:
+    """At most `share` of any `window` consecutive offsets of a partition may be dead letters.
+
+    It is counted from what is stored, by position: it means the same after a restart as before it.
+    """
+
+    share: float = 0.2
+    window: int = 5_000
+
+    @property
+    def most(self) -> int:
+        return int(self.share * self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record that can't be accepted, and the rule that it breaks. `topic` is the base name."""
+
+    topic: str
+    partition: int
+    record: Record
+    reason: str
+    field: str
+    rule: str
+
+    @classmethod
+    def of(cls, topic: str, partition: int, record: Record, rejection: RejectedEvent) -> "DeadLetter":
+        return cls(topic, partition, record, rejection.reason, rejection.field, rejection.rule)
+
+    @property
+    def event_id(self) -> str:
+        """The same record gives the same id."""
+        return f"{self.topic}-{self.partition}-{self.record.offset}"
+
+    @property
+    def headers(self) -> str:
+        """The headers as a JSON list of [name, base64 of the value, or null]."""
+        return _JSON.encode([(name, _base64(value)) for name, value in self.record.headers]).decode()
+
+    def message(self) -> Message:
+        """What goes to the topic `dead-letters`: JSON, with the original bytes in base64."""
+        value = _JSON.encode(
+            _Body(
+                id=self.event_id,
+                topic=self.topic,
+                partition=self.partition,
+                offset=self.record.offset,
+                appended_at=self.record.appended_at,
+                reason=self.reason,
+                field=self.field,
+                rule=self.rule,
+                key=_base64(self.record.key),
+                value=_base64(self.record.value),
+                headers=[(name, _base64(value)) for name, value in self.record.headers],
+            )
+        )
+        return Message(DEAD_LETTERS, self.record.key, self.event_id, value)
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+    reason: str
+    field: str
+    rule: str
+    key: str | None
+    value: str | None
+    headers: list[tuple[str, str | None]]
+
+
+_JSON = msgspec.json.Encoder()
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()

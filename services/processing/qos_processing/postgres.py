@@ -1,0 +1,258 @@
+"""The SQL of a batch: the lock and the position of a partition, its cases, its day buckets.
+
+Every function works inside the caller's transaction. Arrays and `unnest` make it one round trip, however many rows.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from qos_domain.calendar import Calendar
+from qos_domain.case import CaseKey
+from qos_domain.errors import BrokenInvariant
+from qos_domain.events import INPUT_TOPICS
+from qos_domain.rows import CaseRow, Row
+from qos_processing.announcing import NOTHING_YET, Announced, next_look
+from qos_processing.folding import CaseChange, StoredCase
+from qos_processing.transactions import Connection
+
+
+class NoLiveGeneration(BrokenInvariant):
+    """The database has no generation of tables that is live: it was never migrated, or a swap was left half done."""
+
+    def __init__(self) -> None:
+        super().__init__("no live generation of tables: run `python -m qos_processing.migrate`")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """The row that the transaction has locked: all that concerns this partition number is ours until it ends."""
+
+    generation: int
+    partition: int
+    logic_version: int
+    revision: int
+    registry_revision: int
+    outbox_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next batch of a topic begins, and when the newest record before it was appended."""
+
+    topic: str
+    next_offset: int
+    last_appended_at: datetime | None
+
+
+_LOCK = """
+    SELECT generation, partition, logic_version, revision, registry_revision, outbox_seq
+    FROM partition_state WHERE partition = $1 AND live FOR UPDATE
+"""
+# Both rows are locked, so both are read as they are after the wait for the lock, not as they were before it.
+_LOCK_WITH_OFFSET = """
+    SELECT s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq, o.next_offset
+    FROM partition_state s JOIN partition_offsets o USING (generation, partition)
+    WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR UPDATE
+"""
+_OFFSET = """
+    SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
+    WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR SHARE
+"""
+_ADD_PARTITION = """
+    WITH added AS (
+        INSERT INTO partition_state (generation, partition, live, logic_version)
+        SELECT generation, $1, true, logic_version FROM generations WHERE status = 'live'
+        ON CONFLICT DO NOTHING
+        RETURNING generation
+    )
+    INSERT INTO partition_offsets (generation, partition, topic)
+    SELECT generation, $1, topic FROM added, unnest($2::text[]) AS topic
+"""
+_LOAD_CASES = """
+    SELECT c.procedure_id, c.application_id, c.facts, c.contributions,
+           c.announced, c.announced_breach_date, c.announcements
+    FROM unnest($2::text[], $3::text[]) AS k (procedure_id, application_id)
+    JOIN cases c ON c.generation = $1 AND c.procedure_id = k.procedure_id AND c.application_id = k.application_id
+"""
+_CASE_COLUMNS = {
+    "procedure_id": "text",
+    "application_id": "text",
+    "facts": "text",
+    "contributions": "text",
+    "status": "text",
+    "reference_date": "date",
+    "organisation_id": "text",
+    "channel": "text",
+    "online": "boolean",
+    "unit": "text",
+    "arrival_at": "timestamptz",
+    "arrival_date": "date",
+    "stop_date": "date",
+    "end_date": "date",
+    "due_date": "date",
+    "breach_date": "date",
+    "due_at": "timestamptz",
+    "due_soon_date": "date",
+    "due_soon_at": "timestamptz",
+    "suspended": "datemultirange",
+    "result": "text",
+    "next_announcement_at": "timestamptz",
+}
+_WRITE_CASES = f"""
+    INSERT INTO cases (generation, partition, {", ".join(_CASE_COLUMNS)})
+    SELECT $1, $2, procedure_id, application_id, {
+    ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(_CASE_COLUMNS)[2:])
+}
+    FROM unnest({
+    ", ".join(
+        f"${index}::{'text' if kind == 'datemultirange' else kind}[]"
+        for index, kind in enumerate(_CASE_COLUMNS.values(), start=3)
+    )
+}) AS n ({", ".join(_CASE_COLUMNS)})
+    ON CONFLICT (generation, procedure_id, application_id) DO UPDATE SET {
+    ", ".join(f"{name} = excluded.{name}" for name in list(_CASE_COLUMNS)[2:])
+}
+"""  # noqa: S608 - made of the names above
+_SETTLE = """
+    WITH buckets AS (
+        INSERT INTO day_buckets
+            (generation, procedure_id, organisation_id, date, channel, online, measure, bin, value)
+        SELECT $1, n.* FROM unnest(
+            $9::text[], $10::text[], $11::date[], $12::text[], $13::boolean[], $14::text[], $15::int[], $16::bigint[]
+        ) AS n
+        ON CONFLICT (generation, procedure_id, date, measure, channel, online, bin, organisation_id)
+        DO UPDATE SET value = day_buckets.value + excluded.value
+    ), touched AS (
+        INSERT INTO touched_procedures (generation, procedure_id, partition, revision)
+        SELECT $1, n.procedure_id, $2, $3 FROM unnest($8::text[]) AS n (procedure_id)
+        ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = excluded.revision
+    ), position AS (
+        UPDATE partition_offsets
+        SET next_offset = $6, last_appended_at = coalesce($7, last_appended_at), processed_at = $4
+        WHERE generation = $1 AND partition = $2 AND topic = $5
+    )
+    UPDATE partition_state SET revision = $3, updated_at = $4 WHERE generation = $1 AND partition = $2
+"""
+
+
+async def lock(connection: Connection, partition: int) -> PartitionState | None:
+    """Wait for the partition's lock and hold it until the transaction ends; None where nothing was ever processed."""
+    row = await connection.fetchrow(_LOCK, partition)
+    return None if row is None else PartitionState(*row)
+
+
+async def lock_at(connection: Connection, partition: int, topic: str) -> tuple[PartitionState, int]:
+    """The same, with the offset stored for the topic (its base name); a partition that is new starts at 0."""
+    row = await connection.fetchrow(_LOCK_WITH_OFFSET, partition, topic)
+    if row is None:
+        await connection.execute(_ADD_PARTITION, partition, INPUT_TOPICS)
+        row = await connection.fetchrow(_LOCK_WITH_OFFSET, partition, topic)
+    if row is None:
+        raise NoLiveGeneration
+    *state, next_offset = row
+    return PartitionState(*state), next_offset
+
+
+async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
+    """The offset stored for the topic, once no transaction that could move it is under way any more."""
+    offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
+    return offset
+
+
+async def load_cases(connection: Connection, generation: int, keys: Collection[CaseKey]) -> dict[CaseKey, StoredCase]:
+    """Those of the cases that exist."""
+    procedure_ids, application_ids = zip(*keys, strict=True) if keys else ((), ())
+    rows = await connection.fetch(_LOAD_CASES, generation, procedure_ids, application_ids)
+    return {(row[0], row[1]): stored_case(row) for row in map(tuple, rows)}
+
+
+def stored_case(row: Sequence[Any]) -> StoredCase:
+    """Of a row that begins as `_LOAD_CASES` lists them."""
+    return StoredCase(row[2], row[3], Announced(*row[4:7]) if row[6] else NOTHING_YET)
+
+
+async def write_cases(
+    connection: Connection, state: PartitionState, changes: Sequence[CaseChange], calendar: Calendar
+) -> None:
+    """Insert or replace the cases; what was announced of them stays."""
+    if changes:
+        columns = zip(*(_case_row(change, calendar) for change in changes), strict=True)
+        await connection.execute(_WRITE_CASES, state.generation, state.partition, *columns)
+
+
+async def settle(
+    connection: Connection,
+    state: PartitionState,
+    *,
+    buckets: Iterable[tuple[str, Row, int]],
+    touched: Iterable[str],
+    position: Position | None,
+    now: datetime,
+) -> None:
+    """Add to the day buckets, mark the procedures as touched, move the offset."""
+    rows = [
+        (procedure_id, row.organisation_id, _DAYS[row.day], row.channel, row.online, row.measure, row.bin, difference)
+        for procedure_id, row, difference in buckets
+    ]
+    procedure_ids = sorted(touched)
+    await connection.execute(
+        _SETTLE,
+        state.generation,
+        state.partition,
+        state.revision + bool(procedure_ids),
+        now,
+        *(
+            (None, None, None)
+            if position is None
+            else (position.topic, position.next_offset, position.last_appended_at)
+        ),
+        procedure_ids,
+        *(zip(*rows, strict=True) if rows else [()] * 8),
+    )
+
+
+class _Days(dict[int, date]):
+    """Dates by ordinal: a batch names few of them, many times."""
+
+    def __missing__(self, ordinal: int) -> date:
+        day = self[ordinal] = date.fromordinal(ordinal)
+        return day
+
+
+_DAYS = _Days()
+_VOID = ("void", *[None] * 14, "{}", None, None)
+
+
+def _case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
+    case = change.case
+    if case is None:
+        return (*change.key, change.facts, change.contributions, *_VOID)
+    return (
+        *change.key,
+        change.facts,
+        change.contributions,
+        case.status,
+        case.reference_date,
+        case.organisation_id,
+        case.channel,
+        case.online,
+        case.unit,
+        case.arrival_at,
+        case.arrival_date,
+        case.stop_date,
+        case.end_date,
+        case.due_date,
+        case.breach_date,
+        case.due_at,
+        case.due_soon_date,
+        case.due_soon_at,
+        _multirange(case) if case.suspended else "{}",
+        case.result,
+        next_look(case, change.announced, calendar),
+    )
+
+
+def _multirange(case: CaseRow) -> str:
+    return "{" + ",".join(f"[{begin},{'' if end is None else end})" for begin, end in case.suspended) + "}"

@@ -1,0 +1,97 @@
+"""The SQL of what goes out: the outbox, dead letters, and the cases of which something is to be announced."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from qos_processing.dead_letters import DeadLetter
+from qos_processing.ports import Message
+from qos_processing.postgres import PartitionState
+from qos_processing.transactions import Connection
+
+_APPEND = """
+    WITH messages AS (
+        INSERT INTO outbox (partition, seq, topic, key, event_id, value, created_at)
+        SELECT $2, s.outbox_seq + n.number, n.topic, n.key, n.event_id, n.value, $3
+        FROM partition_state s, unnest($4::text[], $5::bytea[], $6::text[], $7::bytea[])
+            WITH ORDINALITY AS n (topic, key, event_id, value, number)
+        WHERE s.generation = $1 AND s.partition = $2
+    )
+    UPDATE partition_state SET outbox_seq = outbox_seq + cardinality($4::text[])
+    WHERE generation = $1 AND partition = $2
+"""
+_PENDING = "SELECT partition, seq, topic, key, event_id, value FROM outbox ORDER BY partition, seq LIMIT $1"
+_REMOVE = """
+    DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS n (partition, seq)
+    WHERE o.partition = n.partition AND o.seq = n.seq
+"""
+_COUNT_PENDING = "SELECT topic, count(*) FROM outbox GROUP BY topic"
+_WRITE_DEAD_LETTERS = """
+    INSERT INTO dead_letters
+        (topic, partition, "offset", reason, field, rule, key, value, headers, appended_at, created_at)
+    SELECT $1, $2, n.*, $3 FROM unnest(
+        $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::jsonb[], $11::timestamptz[]
+    ) AS n
+    ON CONFLICT (topic, partition, "offset") DO NOTHING
+"""
+_COUNT_DEAD_LETTERS = 'SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3'
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message of the outbox and its place: `seq` grows within the partition."""
+
+    partition: int
+    seq: int
+    message: Message
+
+
+async def append(connection: Connection, state: PartitionState, messages: Sequence[Message], now: datetime) -> None:
+    """Put messages into the outbox, in this order, numbered under the partition's lock."""
+    if messages:
+        columns = zip(*((m.topic, m.key, m.event_id, m.value) for m in messages), strict=True)
+        await connection.execute(_APPEND, state.generation, state.partition, now, *columns)
+
+
+async def pending(connection: Connection, limit: int) -> list[Pending]:
+    """The oldest messages of the outbox, those of a partition in their order and without a gap."""
+    rows = await connection.fetch(_PENDING, limit)
+    return [Pending(row[0], row[1], Message(*row[2:])) for row in map(tuple, rows)]
+
+
+async def remove(connection: Connection, sent: Iterable[Pending]) -> None:
+    """Take out what the broker has acknowledged."""
+    partitions, seqs = zip(*((item.partition, item.seq) for item in sent), strict=True)
+    await connection.execute(_REMOVE, partitions, seqs)
+
+
+async def count_pending(connection: Connection) -> dict[str, int]:
+    """How many messages wait, by topic."""
+    return {row[0]: row[1] for row in await connection.fetch(_COUNT_PENDING)}
+
+
+async def write_dead_letters(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
+    """Keep the dead letters of one topic partition; those that are there already stay as they are."""
+    columns = zip(
+        *(
+            (
+                letter.record.offset,
+                letter.reason,
+                letter.field,
+                letter.rule,
+                letter.record.key,
+                letter.record.value,
+                letter.headers,
+                letter.record.appended_at,
+            )
+            for letter in letters
+        ),
+        strict=True,
+    )
+    await connection.execute(_WRITE_DEAD_LETTERS, letters[0].topic, letters[0].partition, now, *columns)
+
+
+async def count_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:
+    """How many dead letters there are at or after an offset."""
+    count: int = await connection.fetchval(_COUNT_DEAD_LETTERS, topic, partition, from_offset)
+    return count

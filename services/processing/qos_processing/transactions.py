@@ -1,0 +1,80 @@
+"""Transactions that are tried again while the database is away, and end in an error that says who must act."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import asyncpg
+
+from qos_domain.errors import TransientFailure
+from qos_runtime.logging import get_logger
+from qos_runtime.postgres import Pool, Verdict, verdict
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+_T = TypeVar("_T")
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+class Transactions:
+    """Runs a piece of work in one transaction, again after a transient failure, for at most `patience_seconds`.
+
+    The work is told whether an earlier COMMIT of it may have succeeded without an answer: then it must look, under its
+    own lock, at what is stored before it does anything.
+    """
+
+    def __init__(self, pool: Pool, *, patience_seconds: float) -> None:
+        self.pool = pool
+        self._patience_seconds = patience_seconds
+
+    async def run(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
+        """What `work(connection, doubtful)` returns, once committed. What it raises rolls back and goes up.
+
+        Raises TransientFailure when the database is still away after the patience; then an attempt may have been
+        committed all the same.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._patience_seconds
+        pause, doubtful = _FIRST_PAUSE_SECONDS, False
+        while True:
+            attempt = _Attempt()
+            try:
+                return await attempt.run(self.pool, work, doubtful)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError) as error:
+                finding = verdict(error, committing=attempt.committing)
+                if finding is Verdict.FAIL:
+                    raise
+                doubtful = doubtful or finding is Verdict.READ_THEN_RETRY
+                if loop.time() + pause > give_up_at:
+                    raise TransientFailure(f"PostgreSQL is away ({type(error).__name__})") from error
+                log.warning("transaction_retried", error=type(error).__name__, doubtful=doubtful, pause_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+class _Attempt:
+    def __init__(self) -> None:
+        self.committing = False
+
+    async def run(self, pool: Pool, work: Callable[[Connection, bool], Awaitable[_T]], doubtful: bool) -> _T:
+        async with pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                result = await work(connection, doubtful)
+            except BaseException:
+                # The first error is the one to hear of; a connection that is gone rolls back by itself.
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await transaction.rollback()
+                raise
+            # From here on an error, also one of giving the connection back, leaves open whether the commit happened.
+            self.committing = True
+            await transaction.commit()
+            return result
