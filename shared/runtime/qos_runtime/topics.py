@@ -4,6 +4,7 @@ Topics are created by us with these settings and never by the broker on first us
 after a week, or that trusts the producer's clock, would make every rebuild wrong.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -12,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_runtime.errors import TopicsNotReady
 
@@ -109,7 +111,8 @@ async def create_topics(
 ) -> TopicReport:
     """Create what is missing; leave what exists as it is and report where it differs. May be repeated at will.
 
-    Raises aiokafka's KafkaError when the broker refuses a topic for another reason than that it exists.
+    Returns when the broker shows the new topics with a leader for each partition. Raises TransientFailure when that
+    takes too long, and aiokafka's KafkaError when the broker refuses a topic for another reason than that it exists.
     """
     wanted = tuple(definitions)
     before = await describe_topics(admin, settings, wanted)
@@ -124,20 +127,21 @@ async def create_topics(
         for definition in wanted
         if settings.topic(definition.name) in absent
     ]
-    created = []
-    if new:
-        response: Any = await admin.create_topics(new)
-        for name, code, *message in response.topic_errors:
-            if code == 0:
-                created.append(name)
-            elif code != TopicAlreadyExistsError.errno:
-                raise for_code(code)(f"topic {name}: {message[0] if message else 'refused'}")
-    created_names = set(created)
-    names = [settings.topic(definition.name) for definition in wanted]
+    if not new:
+        return before
+    response: Any = await admin.create_topics(new)
+    created = set()
+    for name, code, *message in response.topic_errors:
+        if code == 0:
+            created.add(name)
+        elif code != TopicAlreadyExistsError.errno:
+            raise for_code(code)(f"topic {name}: {message[0] if message else 'refused'}")
+    await _wait_for_leaders(admin, {topic.name for topic in new})
+    after = await describe_topics(admin, settings, wanted)
     return TopicReport(
-        created=tuple(name for name in names if name in created_names),
-        existing=tuple(name for name in names if name not in created_names),
-        differing=before.differing,
+        created=tuple(name for name in after.existing if name in created),
+        existing=tuple(name for name in after.existing if name not in created),
+        differing=after.differing,
     )
 
 
@@ -166,6 +170,9 @@ async def describe_topics(
     )
 
 
+_VISIBLE_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
 # With another of these, results would be wrong or lost, not just slower.
 _DECISIVE = frozenset({"partitions", "cleanup.policy", "retention.ms", "message.timestamp.type"})
 
@@ -182,6 +189,21 @@ async def require_topics(
     if report.missing or decisive:
         raise TopicsNotReady(missing=report.missing, differing=decisive)
     return report
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, topics: set[str]) -> None:
+    try:
+        async with asyncio.timeout(_VISIBLE_SECONDS):
+            led: set[str] = set()
+            while not topics <= led:
+                led = {
+                    topic["topic"]
+                    for topic in await admin.describe_topics()
+                    if topic["partitions"] and all(partition["leader"] >= 0 for partition in topic["partitions"])
+                }
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError as error:
+        raise TransientFailure(f"new topics have no leaders after {_VISIBLE_SECONDS:.0f} seconds") from error
 
 
 async def _configs(admin: AIOKafkaAdminClient, topics: tuple[str, ...]) -> dict[str, dict[str, str]]:

@@ -42,7 +42,7 @@ _JVM = (
 class KafkaNode:
     """The node of one home. Only for the command that holds the home's lock, save for `running`."""
 
-    def __init__(self, home: Home, *, usual_port: int = USUAL_PORT) -> None:
+    def __init__(self, home: Home, *, usual_port: int | None = USUAL_PORT) -> None:
         self._home = home
         self._usual_port = usual_port
         self._child: subprocess.Popen[bytes] | None = None

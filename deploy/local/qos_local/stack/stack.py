@@ -47,11 +47,13 @@ class Stack:
     """The stack of one home. Every method may be called at any time, from any process; the changing ones exclude
     each other and raise StackFailed when another command is at work."""
 
-    def __init__(self, home: Home, *, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, home: Home, *, environment: Mapping[str, str] = os.environ, prefer_usual_ports: bool = True
+    ) -> None:
         self.home = home
         self._environment = environment
-        self._kafka = KafkaNode(home)
-        self._postgres = PostgresServer(home)
+        self._kafka = KafkaNode(home, usual_port=kafka.USUAL_PORT if prefer_usual_ports else None)
+        self._postgres = PostgresServer(home, usual_port=postgres.USUAL_PORT if prefer_usual_ports else None)
 
     def up(
         self, *, say: Say = lambda _: None, progress: Progress | None = None, overrides: Overrides | None = None
