@@ -6,6 +6,8 @@ import typer
 from rich.console import Console
 
 from qos_local import calendar_command, due_date_command
+from qos_local.offline import fold_command
+from qos_local.simulation import command as simulate_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
 
@@ -21,6 +23,8 @@ app = typer.Typer(
 stack.register(app)
 app.add_typer(calendar_command.app, name="calendar")
 app.command("due-date")(due_date_command.due_date)
+simulate_command.register(app)
+fold_command.register(app)
 
 
 def main() -> None:

@@ -112,7 +112,7 @@ _WATER = _procedure(
     legal_basis="東京都給水条例第16条",
     channels=("online", "phone", "counter", "mail"),
     period=Period(unit="business_days", maximum=4),
-    online_period=Period(unit="hours", maximum=72),
+    online_period=Period(unit="hours", maximum=96),
     attributes=DeclaredAttributes(
         status_visible=True,
         attachments_as_data=True,
@@ -127,7 +127,7 @@ _WATER = _procedure(
 _AUTOMOBILE_TAX = _procedure(
     "automobile-tax-environmental",
     "自動車税（環境性能割）の申告",
-    "Automobile tax (environmental performance) return",
+    "Automobile tax (environmental)",
     TAXATION,
     kind="notification",
     legal_basis="地方税法第160条",
@@ -149,7 +149,7 @@ _AUTOMOBILE_TAX = _procedure(
 _CORPORATE_TAX = _procedure(
     "corporate-tax-return",
     "法人事業税・法人都民税の申告",
-    "Corporate enterprise and inhabitant tax return",
+    "Corporate tax return",
     TAXATION,
     kind="notification",
     legal_basis="地方税法第72条の25",
@@ -167,7 +167,7 @@ _CORPORATE_TAX = _procedure(
 _CANCER_REGISTRY = _procedure(
     "cancer-registry-notification",
     "全国がん登録の届出",
-    "Cancer registry notification by hospitals",
+    "Cancer registry notification",
     PUBLIC_HEALTH,
     kind="notification",
     legal_basis="がん登録等の推進に関する法律第6条",
@@ -200,7 +200,7 @@ _TUITION = _procedure(
 _HOUSING = _procedure(
     "metropolitan-housing",
     "都営住宅の入居申込み",
-    "Metropolitan housing application",
+    "Metropolitan housing",
     HOUSING_SUPPLY,
     kind="application",
     legal_basis="東京都営住宅条例第6条",
@@ -230,7 +230,7 @@ _ROAD = _procedure(
     fee_methods=("internet_banking", "card", "bank_slip", "cash"),
     attributes=DeclaredAttributes(
         status_visible=True,
-        attachments_as_data=True,
+        attachments_as_data=False,
         cashless_available=True,
         smartphone_ready=False,
         feedback_enabled=True,
@@ -274,7 +274,7 @@ def _cemetery(effective_from: date, *, online: bool) -> Procedure:
     return _procedure(
         "metropolitan-cemetery",
         "都立霊園の使用許可申請",
-        "Metropolitan cemetery use permit",
+        "Metropolitan cemetery",
         PARKS,
         kind="application",
         legal_basis="東京都霊園条例第4条",
@@ -285,7 +285,7 @@ def _cemetery(effective_from: date, *, online: bool) -> Procedure:
         effective_from=effective_from,
         attributes=DeclaredAttributes(
             status_visible=False,
-            attachments_as_data=online,
+            attachments_as_data=False,
             cashless_available=online,
             smartphone_ready=online,
             feedback_enabled=online,

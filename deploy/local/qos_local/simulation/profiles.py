@@ -68,6 +68,8 @@ class Profile:
     feedback: float = 0.06
     ratings: tuple[float, ...] = (0.04, 0.08, 0.2, 0.4, 0.28)
     inquiry: float = 0.03
+    # Applications that nobody ever takes up.
+    forgotten: float = 0.003
     # Decisions a business day, as a share of what comes in; None: as many as it takes.
     capacity_before: float | None = None
     capacity_now: float | None = None
@@ -128,7 +130,7 @@ PROFILES: Mapping[str, Profile] = {
         abandoned_per_start=0.05,
         form_minutes=35,
         attachments=3.0,
-        paper_online=0.12,
+        paper_online=0.02,
         correction=0.05,
         outcomes={"approved": 0.97, "returned": 0.02, "other": 0.01},
         feedback=0.01,
@@ -169,7 +171,7 @@ PROFILES: Mapping[str, Profile] = {
         ratings=(0.2, 0.27, 0.28, 0.18, 0.07),
         inquiry=0.22,
         capacity_before=1.25,
-        capacity_now=0.55,
+        capacity_now=0.5,
     ),
     # Declared fast (an online standard period, status visible), but the evidence contradicts it.
     "metropolitan-housing": Profile(
@@ -180,12 +182,12 @@ PROFILES: Mapping[str, Profile] = {
         online_work=Work(13.2, 0.33, review_after=0.5),
         other_work=Work(17, 0.3, review_after=0.5),
         form_minutes=22,
-        abandoned_per_start=0.25,
+        abandoned_per_start=0.12,
         attachments=2.5,
-        paper_online=0.22,
+        paper_online=0.02,
         correction=0.1,
         outcomes={"approved": 0.55, "rejected": 0.4, "returned": 0.05},
-        ratings=(0.08, 0.16, 0.3, 0.32, 0.14),
+        ratings=(0.02, 0.06, 0.2, 0.46, 0.26),
         inquiry=0.12,
         withdrawal=0.03,
     ),
@@ -194,7 +196,7 @@ PROFILES: Mapping[str, Profile] = {
         yearly_cases=32_000,
         channels_before={"online": 0.2, "email": 0.1, "counter": 0.7},
         channels_now={"online": 0.38, "email": 0.14, "counter": 0.48},
-        online_work=Work(5.5, 0.35),
+        online_work=Work(4.5, 0.25),
         other_work=Work(7.5, 0.35),
         months=_FISCAL_YEAR_END,
         by_agent=0.6,

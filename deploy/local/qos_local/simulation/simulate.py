@@ -19,7 +19,7 @@ from qos_local.simulation.voices import feedback, inquiries
 
 DAYS = 400
 # How long before the end the drowning office lost its people.
-_REORGANISED_DAYS_AGO = 160
+_REORGANISED_DAYS_AGO = 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def registry_events(registered: Sequence[Registration], first_day: date, calenda
 
     def told(day: date, data: ProcedureRegistered | ProcedureUpdated) -> Event:
         at = datetime.combine(day, time(9), tzinfo=calendar.time_zone)
-        return Event(source=REGISTRY, id=f"{data.procedure_id}@{data.effective_from}", time=at, data=data)
+        return Event(source=REGISTRY, id=f"{data.procedure_id}:{data.effective_from}", time=at, data=data)
 
     events = []
     for registration in registered:
@@ -93,7 +93,8 @@ def _applications(
     events: list[Event] = []
     for number, (arrival, ripe_on, turn) in enumerate(zip(coming, ripe, turns, strict=True), 1):
         application_id = f"{profile.code}-{days[0].year % 100}-{number:05}"
-        told = life(rng, office, application_id, arrival, None if turn is None else max(ripe_on, turn))
+        decided_on = None if turn is None or rng.random() < profile.forgotten else max(ripe_on, turn)
+        told = life(rng, office, application_id, arrival, decided_on)
         share = number / count
         told += feedback(rng, profile, told, arrival.channel, share)
         told += inquiries(rng, profile, procedure_id, application_id, arrival.at, until)

@@ -1,0 +1,1 @@
+"""Recomputes every figure from exported events, without Kafka and PostgreSQL: what anyone can check a figure with."""
