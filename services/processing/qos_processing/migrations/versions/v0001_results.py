@@ -15,6 +15,14 @@ down_revision = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_LEVEL_COLUMNS = ", ".join(
+    f"{principle}_{reading}{suffix} smallint"
+    f" GENERATED ALWAYS AS ((live #>> '{{principles,{principle},{reading},{field}}}')::smallint) STORED"
+    for principle in ("faster", "simpler", "easier")
+    for reading in ("declared", "evidenced")
+    for suffix, field in (("", "level"), ("_possible", "possible_level"))
+)
+
 # Names are compared byte by byte: it is what Python's order is, and the fastest.
 _TABLES = (
     """
@@ -159,7 +167,8 @@ _TABLES = (
         PRIMARY KEY (generation, procedure_id)
     ) WITH (fillfactor = 50)
     """,
-    """
+    # The quality map lists and counts by these without opening the documents.
+    f"""
     CREATE TABLE levels (
         procedure_id text COLLATE "C" PRIMARY KEY,
         partition int NOT NULL,
@@ -167,7 +176,13 @@ _TABLES = (
         assessed_at timestamptz NOT NULL,
         live jsonb NOT NULL,
         settled jsonb,
-        settled_on date
+        settled_on date,
+        {_LEVEL_COLUMNS},
+        contradictions int GENERATED ALWAYS AS (
+            jsonb_array_length(live #> '{{principles,faster,contradictions}}')
+            + jsonb_array_length(live #> '{{principles,simpler,contradictions}}')
+            + jsonb_array_length(live #> '{{principles,easier,contradictions}}')
+        ) STORED
     )
     """,
     """

@@ -1,0 +1,171 @@
+"""Every error as a problem detail (RFC 9457): one handler for what the service raises, one for bad parameters.
+
+A problem never repeats what was sent: an application id may be personal data.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from qos_domain.errors import TransientFailure
+from starlette.exceptions import HTTPException
+
+from qos_metrics.ports import UnknownApplication, UnknownOrganisation, UnknownProcedure
+from qos_metrics.stream import TooManySubscribers
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "2"
+
+
+class FieldProblem(BaseModel):
+    """One parameter that can't be used."""
+
+    field: Annotated[str, Field(examples=["window"])]
+    rule: Annotated[str, Field(examples=["must be one of today, 7d, 28d, 90d, month, quarter, fiscal_year, 365d"])]
+
+
+class Problem(BaseModel):
+    """RFC 9457. `type` is a stable URN that names the kind of problem; `errors` names the parameters that are wrong."""
+
+    type: Annotated[str, Field(examples=["urn:qos:problem:invalid-parameter"])]
+    title: Annotated[str, Field(examples=["A parameter can't be used"])]
+    status: Annotated[int, Field(examples=[422])]
+    detail: Annotated[str | None, Field(examples=["window: must be one of today, 7d, 28d"])] = None
+    errors: list[FieldProblem] | None = None
+
+
+class BadParameter(Exception):
+    """A parameter (or a combination) can't be used. `rule` says what could be, without repeating what was sent."""
+
+    def __init__(self, *, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+class StaffOnly(Exception):
+    """Only staff may see this. `presented`: a credential was given, and is not the right one."""
+
+    def __init__(self, *, presented: bool) -> None:
+        super().__init__("staff only")
+        self.presented = presented
+
+
+def problem(
+    status: int,
+    kind: str,
+    title: str,
+    detail: str | None = None,
+    errors: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response for one problem. `kind` becomes `urn:qos:problem:<kind>`."""
+    body = Problem(type=f"urn:qos:problem:{kind}", title=title, status=status, detail=detail, errors=errors)
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a route's problems."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadParameter, _bad_parameter)
+    app.add_exception_handler(StaffOnly, _staff_only)
+    app.add_exception_handler(UnknownProcedure, _unknown_procedure)
+    app.add_exception_handler(UnknownOrganisation, _unknown_organisation)
+    app.add_exception_handler(UnknownApplication, _unknown_application)
+    app.add_exception_handler(TooManySubscribers, _too_many)
+    app.add_exception_handler(TransientFailure, _away)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = [FieldProblem(field=str(item["loc"][-1]), rule=str(item["msg"])) for item in errors]
+    detail = "; ".join(f"{item.field}: {item.rule}" for item in fields)
+    return problem(422, "invalid-parameter", "A parameter can't be used", detail, fields)
+
+
+async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
+    fields = [FieldProblem(field=error.field, rule=error.rule)] if isinstance(error, BadParameter) else []
+    return problem(422, "invalid-parameter", "A parameter can't be used", str(error), fields)
+
+
+async def _staff_only(_request: Request, error: Exception) -> JSONResponse:
+    challenge = 'Bearer realm="qos-staff"'
+    if isinstance(error, StaffOnly) and error.presented:
+        challenge += ', error="invalid_token"'
+    return problem(
+        401,
+        "staff-only",
+        "Staff only",
+        "Exact figures and single cases need the staff token: Authorization: Bearer <token>",
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
+async def _unknown_procedure(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(404, "unknown-procedure", "Unknown procedure", "No procedure of this id is registered")
+
+
+async def _unknown_organisation(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(404, "unknown-organisation", "Unknown organisation", "No procedure of this organisation is known")
+
+
+async def _unknown_application(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(404, "unknown-application", "Unknown application", "This procedure has no application of this id")
+
+
+async def _too_many(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(
+        503,
+        "too-many-streams",
+        "Too many streams",
+        "All streams of this instance are taken",
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
+    )
+
+
+async def _away(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("request_failed_transiently", error=str(error))
+    return problem(
+        503,
+        "unavailable",
+        "Temporarily unavailable",
+        "The database or the broker doesn't answer; the same request may succeed later",
+        headers={"Retry-After": RETRY_AFTER_SECONDS},
+    )
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    phrase = HTTPStatus(status).phrase
+    return problem(status, phrase.lower().replace(" ", "-"), phrase, headers=headers)
+
+
+async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    log.error("request_failed", error_type=type(error).__name__)
+    return problem(500, "internal", "Internal error", "The cause is in the service's log")

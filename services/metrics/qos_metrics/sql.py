@@ -1,0 +1,201 @@
+"""The statements of the read side, and how conditions become SQL. Values are parameters, always."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from qos_domain.cells import SETTLING_DAYS
+from qos_domain.criteria import PRINCIPLES
+
+from qos_metrics.ports import Everything, ListFilter, OneOrganisation, OneProcedure, Page, Part, Scope
+
+LIVE = "SELECT generation FROM generations WHERE status = 'live'"
+
+PROGRESS = """
+    SELECT max(last_appended_at), max(processed_at),
+        (SELECT count(*) FROM rejudgements WHERE generation = $1)
+    FROM partition_offsets WHERE generation = $1
+"""
+PROCESSED_OFFSETS = """
+    SELECT o.topic, o.partition, o.next_offset FROM partition_offsets o JOIN generations g USING (generation)
+    WHERE g.status = 'live'
+"""
+HISTORY = """
+    SELECT '[' || string_agg(fact, ',') || ']' FROM procedure_facts WHERE generation = $1 AND procedure_id = $2
+"""
+
+PROCEDURE_COLUMNS = """
+    p.procedure_id, p.name_ja, p.name_en, p.organisation_id, p.organisation_name_ja, p.organisation_name_en,
+    p.organisation_kind, p.kind, p.effective_from, p.retired, p.priority
+"""
+PROCEDURE = f"SELECT {PROCEDURE_COLUMNS}, p.version::text FROM procedures p WHERE generation = $1 AND procedure_id = $2"  # noqa: S608 - our own columns
+
+# An organisation's names and kind are those that its procedures give; where they differ, the latest version's.
+ORGANISATIONS = """
+    SELECT organisation_id,
+        (array_agg(organisation_name_ja ORDER BY effective_from DESC, procedure_id))[1],
+        (array_agg(organisation_name_en ORDER BY effective_from DESC, procedure_id))[1],
+        (array_agg(organisation_kind ORDER BY effective_from DESC, procedure_id))[1],
+        count(*)
+    FROM procedures
+    WHERE generation = $1 AND NOT retired AND ($2::text IS NULL OR organisation_id = $2)
+    GROUP BY organisation_id ORDER BY organisation_id
+"""
+EVENT_DATES = """
+    SELECT DISTINCT date FROM day_buckets
+    WHERE generation = $1 AND procedure_id = $2 AND date BETWEEN $3 AND $4
+"""
+LEVELS = "SELECT revision, assessed_at, live::text, settled::text, settled_on FROM levels WHERE procedure_id = $1"
+CASE_FACTS = "SELECT facts FROM cases WHERE generation = $1 AND procedure_id = $2 AND application_id = $3"
+
+MAP_COLUMNS = ", ".join(
+    ["l.assessed_at"]
+    + [
+        f"l.{principle}_{column}"
+        for principle in PRINCIPLES
+        for column in ("declared", "declared_possible", "evidenced", "evidenced_possible")
+    ]
+    + ["l.contradictions"]
+)
+
+# A case in hours is overdue and due soon by the instant, any other by the day.
+_LATE = "coalesce(CASE WHEN due_at IS NOT NULL THEN due_at < $3::timestamptz ELSE breach_date <= $2::date END, false)"
+_SOON = """coalesce(CASE WHEN due_soon_at IS NOT NULL THEN due_soon_at <= $3::timestamptz
+    ELSE due_soon_date <= $2::date END, false)"""
+
+DUE_CASES = f"""
+    SELECT application_id, organisation_id, channel, arrival_date, due_date, breach_date, due_at,
+        CASE WHEN late THEN 'overdue' ELSE 'due_soon' END
+    FROM (
+        SELECT *, {_LATE} AS late, {_SOON} AS soon FROM cases
+        WHERE generation = $1 AND status = 'open' AND procedure_id = $4 AND ($5::text IS NULL OR application_id > $5)
+    ) c
+    WHERE late OR (soon AND NOT suspended @> $2::date)
+    ORDER BY application_id LIMIT $6
+"""  # noqa: S608 - our own conditions
+
+
+@dataclass(slots=True)
+class Arguments:
+    """The parameters of a statement in the making: `add` gives the placeholder of a value."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, value: object) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def scope_condition(scope: Scope, arguments: Arguments) -> str:
+    match scope:
+        case OneProcedure(procedure_id):
+            return f"procedure_id = {arguments.add(procedure_id)}"
+        case OneOrganisation(organisation_id):
+            return f"organisation_id = {arguments.add(organisation_id)}"
+        case Everything():
+            return "true"
+
+
+def sums(generation: int, scope: Scope, as_of: date, parts: Sequence[Part]) -> tuple[str, list[Any]]:
+    """Rows of (part's number, channel, online, measure, bin, value)."""
+    arguments = Arguments([generation])
+    where = scope_condition(scope, arguments)
+    selects = []
+    for number, part in enumerate(parts):
+        span = part.span.until(as_of)
+        conditions = [where, f"date BETWEEN {arguments.add(span.start)} AND {arguments.add(span.end)}"]
+        if part.measures is not None:
+            conditions.append(f"measure = ANY ({arguments.add(list(part.measures))}::text[])")
+        for measure, days in SETTLING_DAYS.items():
+            if part.measures is None or measure in part.measures:
+                conditions.append(f"NOT (measure = '{measure}' AND date > {arguments.add(as_of)}::date - {days})")
+        selects.append(
+            f"SELECT {number}, channel, online, measure, bin, sum(value)::bigint FROM day_buckets"  # noqa: S608 - placeholders
+            f" WHERE generation = $1 AND {' AND '.join(conditions)}"
+            " GROUP BY channel, online, measure, bin HAVING sum(value) <> 0"
+        )
+    return " UNION ALL ".join(selects), arguments.values
+
+
+def workloads(generation: int, scope: Scope, *, gone_by: bool) -> tuple[str, list[Any]]:
+    """Rows of (is the total, channel, open, suspended, due soon, overdue, forecast).
+
+    Parameters 2 to 4 are as_of, moment and horizon, to be filled in. Cases that ended after as_of count as open, so a
+    day `gone_by` has to look at ended cases too.
+    """
+    arguments = Arguments([generation, None, None, None])
+    where = scope_condition(scope, arguments)
+    ended = f"""
+        UNION ALL SELECT * FROM cases WHERE generation = $1 AND {where} AND status <> 'open' AND end_date > $2::date
+    """  # noqa: S608 - placeholders
+    statement = f"""
+        SELECT grouping(channel) = 1, channel, count(*), count(*) FILTER (WHERE stands_still),
+            count(*) FILTER (WHERE soon AND NOT late AND NOT stands_still), count(*) FILTER (WHERE late),
+            count(*) FILTER (WHERE breach_date > $2::date AND breach_date <= $4::date)
+        FROM (
+            SELECT channel, breach_date, suspended @> $2::date AS stands_still, {_LATE} AS late, {_SOON} AS soon
+            FROM (
+                SELECT * FROM cases WHERE generation = $1 AND {where} AND status = 'open'
+                {ended if gone_by else ""}
+            ) c
+            WHERE arrival_date <= $2::date
+        ) d
+        GROUP BY GROUPING SETS ((channel), ())
+    """  # noqa: S608 - placeholders
+    return statement, arguments.values
+
+
+def list_conditions(wanted: ListFilter, arguments: Arguments) -> str:
+    """Conditions on procedures `p` and, for levels, `l`."""
+    conditions = ["p.generation = $1"]
+    if not wanted.retired:
+        conditions.append("NOT p.retired")
+    if wanted.text:
+        pattern = arguments.add(f"%{_escaped(wanted.text)}%")
+        conditions.append(f"(p.name_ja ILIKE {pattern} OR p.name_en ILIKE {pattern} OR p.procedure_id ILIKE {pattern})")
+    if wanted.organisation_id is not None:
+        conditions.append(f"p.organisation_id = {arguments.add(wanted.organisation_id)}")
+    if wanted.priority is not None:
+        conditions.append("p.priority IS TRUE" if wanted.priority else "p.priority IS NOT TRUE")
+    if wanted.principle is not None and wanted.level is not None:
+        conditions.append(f"l.{wanted.principle}_evidenced = {arguments.add(wanted.level)}")
+    if wanted.contradicted is not None:
+        conditions.append(f"l.contradictions {'>' if wanted.contradicted else '='} 0")
+    return " AND ".join(conditions)
+
+
+def procedures(
+    columns: str, generation: int, wanted: ListFilter, page: Page
+) -> tuple[str, list[Any]]:
+    """A page of procedures, with levels where they are assessed; rows before an id come in descending order."""
+    arguments = Arguments([generation])
+    conditions = list_conditions(wanted, arguments)
+    if page.after is not None:
+        conditions += f" AND p.procedure_id > {arguments.add(page.after)}"
+    if page.before is not None:
+        conditions += f" AND p.procedure_id < {arguments.add(page.before)}"
+    order = "DESC" if page.before is not None else "ASC"
+    statement = (
+        f"SELECT {columns} FROM procedures p LEFT JOIN levels l USING (procedure_id) WHERE {conditions}"  # noqa: S608 - placeholders
+        f" ORDER BY p.procedure_id {order} LIMIT {arguments.add(page.limit)}"
+    )
+    return statement, arguments.values
+
+
+def map_totals(generation: int, wanted: ListFilter) -> tuple[str, list[Any]]:
+    """One row: procedures, assessed, contradicted, then how many are at 0, 1, 2, 3 of each principle."""
+    arguments = Arguments([generation])
+    conditions = list_conditions(wanted, arguments)
+    levels = ", ".join(
+        f"count(*) FILTER (WHERE l.{principle}_evidenced = {level})" for principle in PRINCIPLES for level in range(4)
+    )
+    statement = (
+        f"SELECT count(*), count(l.procedure_id), count(*) FILTER (WHERE l.contradictions > 0), {levels}"  # noqa: S608 - placeholders
+        f" FROM procedures p LEFT JOIN levels l USING (procedure_id) WHERE {conditions}"
+    )
+    return statement, arguments.values
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
