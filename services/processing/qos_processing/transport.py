@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -70,12 +70,19 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return cast(Fetched, await self.call_thread(self._fetch, partitions, seconds, max_records))
 
     async def _fetch(self, partitions: set[TP], seconds: float, max_records: int) -> Fetched:
-        # None wanted would mean all of them to aiokafka.
+        epoch = self.epoch
         wanted = driver.ensure_aiokafka_TPset(tp for tp in partitions if tp in self._positions)
-        if not wanted or not self.consumer.flow_active:
-            return Fetched({}, self.epoch)
-        found = await self._ensure_consumer().getmany(*wanted, timeout_ms=int(seconds * 1000), max_records=max_records)
-        # A partition may have been revoked, or placed elsewhere, while this waited. What is here was read after that.
+        if not wanted or not self.consumer.flow_active:  # none wanted would mean all of them to aiokafka
+            return Fetched({}, epoch)
+        try:
+            found = await self._ensure_consumer().getmany(
+                *wanted, timeout_ms=int(seconds * 1000), max_records=max_records
+            )
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError):
+            if epoch == self.epoch:
+                raise
+            return Fetched({}, epoch)  # of a new assignment, whose partitions aren't placed yet
+        # A partition may have been revoked, or placed elsewhere, while this waited: what is here was found after that.
         batches = {}
         for aiokafka_tp, records in found.items():
             tp = ensure_TP(aiokafka_tp)
