@@ -4,7 +4,7 @@ Only procedure_id, name, organisation and effective_from are required. What isn'
 """
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -20,6 +20,8 @@ from qos_domain.vocabulary import (
     Text,
     Unit,
 )
+
+Channels: TypeAlias = Annotated[tuple[Channel, ...], Meta(max_length=20)]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,7 +53,7 @@ class ClockRules(_Part, frozen=True, kw_only=True):
     count_arrival_day: bool = False
     roll_to_business_day: bool = False
     stop: Stop = "notification"
-    suspending_reasons: tuple[SuspensionReason, ...] = (
+    suspending_reasons: Annotated[tuple[SuspensionReason, ...], Meta(max_length=20)] = (
         "correction",
         "awaiting_payment",
         "additional_data",
@@ -61,7 +63,7 @@ class ClockRules(_Part, frozen=True, kw_only=True):
 
 class Fee(_Part, frozen=True, kw_only=True):
     due: bool
-    methods: tuple[PaymentMethod, ...] | None = None
+    methods: Annotated[tuple[PaymentMethod, ...], Meta(max_length=20)] | None = None
 
 
 class DeclaredAttributes(_Part, frozen=True, kw_only=True):
@@ -87,8 +89,8 @@ class Procedure(_Part, frozen=True, kw_only=True):
     effective_from: date
     kind: ProcedureKind | None = None
     legal_basis: Text | None = None
-    channels: tuple[Channel, ...] | None = None
-    online_channels: tuple[Channel, ...] = ("online",)
+    channels: Channels | None = None
+    online_channels: Channels = ("online",)
     standard_period: Period | None = None
     online_standard_period: Period | None = None
     clock: ClockRules = ClockRules()

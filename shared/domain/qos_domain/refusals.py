@@ -97,8 +97,9 @@ def rule_of(expected: Type) -> str:
             rule = "a date as YYYY-MM-DD"
         case BoolType():
             rule = "true or false"
-        case VarTupleType(item_type=item):
-            rule = f"a list of: {rule_of(item)}"
+        case VarTupleType(item_type=item, max_length=most):
+            rule = "a list" if most is None else f"a list of at most {most}"
+            rule += f", each {rule_of(item)}"
         case StructType() | RawType():
             rule = "an object"
         case other:

@@ -55,6 +55,21 @@ INTAKE_EVENTS = Metric(
     "qos_intake_events",
     Kind.COUNTER,
     "Events that arrived at intake, by what became of them (accepted, or the reason of the refusal).",
+    ("source", "type", "outcome"),
+)
+INTAKE_REQUESTS = Metric(
+    "qos_intake_requests", Kind.COUNTER, "Requests answered, by route template.", ("route", "status")
+)
+INTAKE_IN_FLIGHT_BYTES = Metric(
+    "qos_intake_in_flight_bytes", Kind.GAUGE, "Bytes of request bodies held until their events are acknowledged."
+)
+INTAKE_PROCEDURES = Metric(
+    "qos_intake_procedures", Kind.GAUGE, "Procedures whose organisation intake knows from the registry."
+)
+INTAKE_RELAYED = Metric(
+    "qos_intake_relayed",
+    Kind.COUNTER,
+    "Records of inbox topics that were relayed, or went to the dead letters.",
     ("source", "outcome"),
 )
 INTAKE_PUBLISH_SECONDS = Metric(
@@ -125,6 +140,10 @@ METRICS_REQUEST_SECONDS = Metric(
 
 ALL: tuple[Metric, ...] = (
     INTAKE_EVENTS,
+    INTAKE_REQUESTS,
+    INTAKE_IN_FLIGHT_BYTES,
+    INTAKE_PROCEDURES,
+    INTAKE_RELAYED,
     INTAKE_PUBLISH_SECONDS,
     PROCESSING_EVENTS,
     PROCESSING_BATCH_SECONDS,

@@ -25,7 +25,7 @@ from support.events_strategies import events
 
 RULES = AcceptanceRules()
 APPENDED = tokyo("2025-05-03 00:00")
-SUBMITTED = {
+SUBMITTED: dict[str, Any] = {
     "specversion": "1.0",
     "id": "e-1",
     "source": "urn:tokyo:e-application",
