@@ -63,8 +63,8 @@ def cell_strategy(draw: st.DrawFn) -> Cell:
     return (channel, is_online, measure, draw(_bins(measure)))
 
 
-def sums_strategy() -> st.SearchStrategy[Sums]:
-    return st.dictionaries(cell_strategy(), st.integers(1, 60), max_size=40)
+def sums_strategy(most_cells: int = 40) -> st.SearchStrategy[Sums]:
+    return st.dictionaries(cell_strategy(), st.integers(1, 60), max_size=most_cells)
 
 
 def dated_strategy(

@@ -6,7 +6,7 @@ The default, `tokyo-1`, is Tokyo's table with its thresholds.
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -171,7 +171,6 @@ def bundled_versions() -> tuple[str, ...]:
     )
 
 
-@cache
 def load(version: str = DEFAULT_VERSION) -> Criteria:
     """Bundled criteria by their version, or the criteria of a file by its path (ends in .toml).
 
