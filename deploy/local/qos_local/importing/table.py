@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from qos_local.importing.errors import UnreadableFile
+from qos_local.importing.packing import unpacked
+
 
 class CsvTable:
     """The rows of a file. `columns` is its first line; `rows` yields (the line on which a row starts, its cells).
@@ -20,9 +22,7 @@ class CsvTable:
     def __init__(self, path: Path, *, encoding: str, delimiter: str) -> None:
         self.path = path
         self._raw: BufferedReader = path.open("rb")
-        packed = self._raw.peek(2)[:2] == b"\x1f\x8b"
-        stream = cast("BufferedReader", gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
-        self._text = TextIOWrapper(stream, encoding=encoding, newline="")
+        self._text = TextIOWrapper(unpacked(self._raw), encoding=encoding, newline="")
         self._reader = csv.reader(self._text, delimiter=delimiter, strict=True)
         header = self._next()
         if header is None:
@@ -77,4 +77,3 @@ def cell_count_rule(columns: tuple[str, ...], cells: list[str]) -> str | None:
     if len(cells) == len(columns):
         return None
     return f"{len(columns)} cells, one for each column; this row has {len(cells)}"
-

@@ -1,15 +1,13 @@
 """Reads events from NDJSON files, plain or gzip-compressed: one CloudEvent in structured JSON mode a line."""
 
-import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import IO, cast
 
 from qos_domain.acceptance import AcceptanceRules, decode_row
 from qos_domain.errors import RejectedEvent
 from qos_domain.events import Event
+from qos_local.importing.packing import unpacked
 
 _STEP_BYTES = 1 << 20
 
@@ -36,7 +34,7 @@ def read_events(
     OSError for a file that can't be read, EOFError or gzip.BadGzipFile for a broken archive.
     """
     with path.open("rb") as raw:
-        stream = _unpacked(raw)
+        stream = unpacked(raw)
         told = 0
         for number, line in enumerate(stream, 1):
             if raw.tell() - told >= _STEP_BYTES:
@@ -51,8 +49,3 @@ def read_events(
             else:
                 yield event
         progress(raw.tell() - told)
-
-
-def _unpacked(raw: BufferedReader) -> IO[bytes]:
-    packed = raw.peek(2)[:2] == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,9 @@ class Line:
 
 def summary(lines: Iterable[Line], *, title: str) -> Table:
     """Procedure, applications, online and cashless share, days against the period, compliance, overdue, levels."""
-    table = Table(title=title, title_justify="left", caption=_LEGEND, caption_justify="left", pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", caption=_LEGEND, caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("Procedure", min_width=16)
     table.add_column("Appli-\ncations", justify="right")
     table.add_column("Online", justify="right")
