@@ -67,10 +67,12 @@ class ProcessingTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compliance:
-    """Results of the window. `recovered` and `withdrawn_overdue` are ends of breached cases in the window, whenever
+    """Results of the window, the breaches of open cases among them. `stopped_within_period` looks at the cases that
+    stopped in the window alone. `recovered` and `withdrawn_overdue` are ends of breached cases in the window, whenever
     they breached; `retracted` are breaches that were announced and that a late fact took back, None if not known."""
 
     within_period: Share
+    stopped_within_period: Share
     breached: int
     recovered: int
     withdrawn_overdue: int

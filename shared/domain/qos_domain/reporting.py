@@ -47,8 +47,8 @@ def report(
 
     `buckets` were summed over `Spans.of(window, as_of)`. `one_procedure` says that the scope is one procedure, so that
     elapsed times in its own unit can be given; `objective` is the share of results to be met, None where the scope has
-    none. `workloads` counts the single cases per channel, under None those of all channels; without it that part of
-    the standing is None.
+    none. `workloads` counts the single cases per channel, under None those of all channels; a channel left out
+    has no open case. Without it that part of the standing is None.
     """
     total = indicators(
         buckets,
@@ -91,13 +91,7 @@ def indicators(
         ),
         standing=_standing(Tally(buckets.until), workload),
         processing_time=_processing_time(tally, one_procedure=one_procedure),
-        compliance=Compliance(
-            within_period=Share.of(tally.count("met"), tally.count("met") + tally.count("breached")),
-            breached=tally.count("breached"),
-            recovered=tally.count("recovered"),
-            withdrawn_overdue=tally.count("withdrawn_overdue"),
-            retracted=retracted,
-        ),
+        compliance=_compliance(tally, retracted),
         error_budget=None if objective is None else _error_budget(objective, tally, Tally(buckets.fiscal_year)),
         online=OnlineApplications(applications=online, band=band(online)),
         cashless=Cashless(
@@ -147,6 +141,18 @@ def _standing(until: Tally, workload: Workload | None) -> Standing:
         suspended=None if workload is None else workload.suspended,
         due_soon=None if workload is None else workload.due_soon,
         forecast=None if workload is None else workload.forecast,
+    )
+
+
+def _compliance(tally: Tally, retracted: int | None) -> Compliance:
+    met, breached, recovered = tally.count("met"), tally.count("breached"), tally.count("recovered")
+    return Compliance(
+        within_period=Share.of(met, met + breached),
+        stopped_within_period=Share.of(met, met + recovered),
+        breached=breached,
+        recovered=recovered,
+        withdrawn_overdue=tally.count("withdrawn_overdue"),
+        retracted=retracted,
     )
 
 

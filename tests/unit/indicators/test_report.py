@@ -59,6 +59,7 @@ def test_compliance_counts_each_result_once() -> None:
     sums = add([online(met=17, breached=2, recovered=1), counter(met=2, breached=1, withdrawn_overdue=1)])
     found = indicators(buckets(sums), one_procedure=True, retracted=1).compliance
     assert found.within_period == Share(19, 22, 19 / 22)
+    assert found.stopped_within_period == Share(19, 20, 0.95)
     assert (found.breached, found.recovered, found.withdrawn_overdue, found.retracted) == (3, 1, 1, 1)
 
 
