@@ -5,32 +5,18 @@ from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from qos_domain.acceptance import AcceptanceRules, decode_row
 from qos_intake.csv_records import CsvRecords, Record
-from qos_intake.problems import Problem, Refused, problem
+from qos_intake.problems import Refused, problem
 from qos_intake.procedure_rows import RowReader, column_of, read_header
-from qos_intake.results import Rejected, Result, Unavailable
+from qos_intake.results import Answer, Rejected, Result, Unavailable, Unread
 from qos_intake.service import Intake
 from qos_intake.sources import Source
 from qos_runtime.clock import Clock
 
 ROWS_AT_ONCE = 500
-
-
-class Unread(Struct, frozen=True, kw_only=True):
-    """From this row on the file was not read, and why. What stands before it has been answered."""
-
-    from_row: int
-    problem: Problem
-
-
-class Registration(Struct, frozen=True, kw_only=True):
-    """One result for each row that was read, in order."""
-
-    results: list[Result]
-    unread: Unread | None = None
 
 
 class Registrar:
@@ -47,7 +33,7 @@ class Registrar:
 
     async def register(
         self, chunks: AsyncIterator[bytes], *, charset: str, source: Source, listed_at: datetime | None
-    ) -> Registration:
+    ) -> Answer:
         """Register every good row. Reading stops at the first row that Kafka does not take, where the file can't be
         read on, and after `max_rows`: what came before stays registered. Raises Refused when the header can't be
         used, or before any row was read."""
@@ -81,12 +67,10 @@ class Registrar:
                 raise
             with suppress(Refused):
                 await publish()
-            return Registration(
-                results=file.results, unread=Unread(from_row=file.read_rows + 1, problem=refused.problem)
-            )
+            return Answer.of(file.results, Unread(from_row=file.read_rows + 1, problem=refused.problem))
         if not file.header:
             read_header(None)
-        return Registration(results=file.results)
+        return Answer.of(file.results)
 
 
 class _File:

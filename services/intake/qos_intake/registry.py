@@ -43,6 +43,10 @@ class RegistryFollower:
         if not self.caught_up:
             raise TransientFailure("the registry is still being read")
 
+    async def wait(self) -> None:
+        """Return when the registry has been read once."""
+        await self._caught_up.wait()
+
     async def run(self) -> None:
         """Follow until cancelled. After a failure it reads from the beginning again, which changes nothing."""
         await persistently(self._follow, what="registry")

@@ -42,17 +42,25 @@ class Unavailable(_Result, frozen=True, kw_only=True, tag="unavailable"):
 Result: TypeAlias = Accepted | Rejected | Unavailable
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Unread(Struct, frozen=True, kw_only=True):
+    """From this row on the file was not read, and why. What stands before it has been answered."""
+
+    from_row: int
+    problem: Problem
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to several events: how many of each, and one result for each, in their order."""
 
     accepted: int
     rejected: int
     unavailable: int
     results: Sequence[Result]
+    unread: Unread | None = None
 
     @classmethod
-    def of(cls, results: Sequence[Result]) -> "Answer":
+    def of(cls, results: Sequence[Result], unread: Unread | None = None) -> "Answer":
         accepted = sum(type(each) is Accepted for each in results)
         rejected = sum(type(each) is Rejected for each in results)
         unavailable = len(results) - accepted - rejected
-        return cls(accepted=accepted, rejected=rejected, unavailable=unavailable, results=results)
+        return cls(accepted=accepted, rejected=rejected, unavailable=unavailable, results=results, unread=unread)

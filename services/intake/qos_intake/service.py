@@ -53,18 +53,19 @@ class Intake:
         decode: Decode,
         rows: Sequence[int] | None = None,
         single: bool = False,
-        recorded_at: datetime | None = None,
+        recorded_at: Sequence[datetime] | None = None,
     ) -> list[Result]:
         """Judge every document, publish the good ones, and say what became of each once Kafka has acknowledged.
 
         One bad event never keeps the others out. Results are numbered by `rows` where given, else by their index,
-        unless the event is a `single` one. `recorded_at` is what age and future are measured against: now, or the
-        append time of an inbox record.
+        unless the event is a `single` one. `recorded_at` is what age and future are measured against, one instant a
+        document: the append times of inbox records; else it is now.
         """
-        now = recorded_at or self._clock.now()
+        now = self._clock.now()
         verdicts: list[Verdict] = []
         for number, document in enumerate(documents):
-            verdicts.append(self.judge(document, source=source, decode=decode, now=now))
+            at = recorded_at[number] if recorded_at else now
+            verdicts.append(self.judge(document, source=source, decode=decode, at=at))
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
         answers = iter(await self._publish([event for event in verdicts if isinstance(event, Event)]))
@@ -100,7 +101,7 @@ class Intake:
             self._telemetry.event(source=source.name, event_type=event_type, outcome=outcome, count=count)
         return results
 
-    def judge(self, document: Document, *, source: Source, decode: Decode, now: datetime) -> Verdict:
+    def judge(self, document: Document, *, source: Source, decode: Decode, at: datetime) -> Verdict:
         """The event as it would be published, its free text masked, or why it is refused."""
         if isinstance(document, RejectedEvent):
             return Refusal(document)
@@ -109,13 +110,13 @@ class Intake:
         except RejectedEvent as error:
             return Refusal(error)
         try:
-            check_not_in_future(event, now, self._rules)
-            self._authorise(event, source, now)
+            check_not_in_future(event, at, self._rules)
+            self._authorise(event, source, at)
         except RejectedEvent as error:
             return Refusal(error, event)
         return mask_event(event)
 
-    def _authorise(self, event: Event, source: Source, now: datetime) -> None:
+    def _authorise(self, event: Event, source: Source, at: datetime) -> None:
         """What the source may emit (architecture, Services). Raises RejectedEvent."""
         if event.source != source.uri:
             raise RejectedEvent(reason="wrong_source", field="source", rule="the source that the API key belongs to")
@@ -127,7 +128,7 @@ class Intake:
         if isinstance(data, Procedure):
             if not source.serves((data.organisation.id,)):
                 raise _not_allowed("data.organisation.id", "an organisation that the source is registered for")
-        elif source.max_age is not None and now - event.time > source.max_age:
+        elif source.max_age is not None and at - event.time > source.max_age:
             raise RejectedEvent(reason="too_old", field="time", rule=f"at most {source.max_age.days} days ago")
         owners = self._owners.of(data.procedure_id)
         if owners and not source.serves(owners):

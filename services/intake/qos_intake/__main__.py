@@ -1,0 +1,60 @@
+"""`python -m qos_intake`: serve until SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from qos_intake.bootstrap import build, running
+from qos_intake.settings import IntakeSettings
+from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging, get_logger
+
+_HELP = """
+Takes CloudEvents over HTTP and from inbox topics, and publishes them to Kafka.
+
+Environment: KAFKA_BOOTSTRAP_SERVERS and QOS_INTAKE_SOURCES_FILE are required; QOS_INTAKE_HOST, QOS_INTAKE_PORT and the
+limits have defaults (docs/events.md). Make a source and its key with: python -m qos_intake.keys new
+"""
+
+
+async def serve(settings: IntakeSettings) -> None:
+    """Serve until a signal, then finish the requests under way and flush the producer."""
+    service = build(settings)
+    config = uvicorn.Config(
+        service.app,
+        host=settings.host,
+        port=settings.port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    async with running(service):
+        get_logger(__name__).info("serving", host=settings.host, port=settings.port)
+        await uvicorn.Server(config).serve()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    argparse.ArgumentParser(
+        prog="python -m qos_intake", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(arguments)
+    try:
+        settings = IntakeSettings.from_environment()
+        configure_logging(service="intake", level=settings.log_level, log_format=settings.log_format)
+        # uvicorn raises the signal again once it has finished; this takes it, so that the producer is flushed as well.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        asyncio.run(serve(settings))
+    except NotConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
