@@ -89,10 +89,8 @@ def judge_vector(vector: Vector, calendar: Calendar) -> Judgement:
         calendar,
     )
     if "outside_calendar" in judgement.flags:
-        first, last = calendar.data.first_year, calendar.data.last_year
-        raise UnusableVector(
-            f"a date of the case is outside calendar {calendar.version} ({first} to {last}) - at `$.facts`"
-        )
+        years = f"{calendar.data.first_year} to {calendar.data.last_year}"
+        raise UnusableVector(f"a date outside calendar {calendar.version} ({years}) - at `$.facts` or `$.rules`")
     return judgement
 
 

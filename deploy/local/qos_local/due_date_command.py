@@ -151,7 +151,8 @@ def _show(judgement: Judgement, entries: tuple[LedgerDay, ...], calendar: Calend
     for entry in entries:
         style = None if entry.counted else "dim"
         counted = ("yes" if entry.counted else "no") if entry.duration is None else _clock_time(entry.duration)
-        why = entry.reason.replace("_", " ") + (f": {entry.detail}" if entry.detail else "")
+        joint = ", but for " if entry.counted else ": "
+        why = entry.reason.replace("_", " ") + (joint + entry.detail if entry.detail else "")
         row = (entry.date.isoformat(), f"{entry.date:%a}", counted, str(entry.elapsed), why, "\n".join(entry.events))
         table.add_row(*row, style=style)
     console.print(table)

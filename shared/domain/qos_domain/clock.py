@@ -83,24 +83,24 @@ def judge(facts: ClockFacts, rules: ClockRules, period: Period | None, calendar:
         spans = (instant_spans if hours else day_spans)(suspending, facts.decisions, stop_at, calendar)
         if left_over:
             flags = frozenset({"suspension_leftover"})
+    term, elapsed = NO_TERM, None
     try:
         calendar.check(arrival)
         start = arrival - rules.count_arrival_day
         counting = calendar if unit == "business_days" else calendar.every_day
-        term, elapsed = NO_TERM, None
         if period is not None and hours:
             begin = to_position(facts.arrival, calendar)
-            if facts.due_date is None:
-                term = term_of_hours(period.maximum, begin, spans, calendar)
             if stop_at is not None:
                 elapsed = free_count(CONTINUOUS, begin, to_position(stop_at, calendar), spans) // HOUR
+            if facts.due_date is None:
+                term = term_of_hours(period.maximum, begin, spans, calendar)
         elif period is not None:
+            if stop is not None:
+                elapsed = free_count(counting, start, stop, spans)
             if facts.due_date is None:
                 roll = calendar if rules.roll_to_business_day else None
                 days = period_days(period, start)
                 term = term_of_days(days, arrival, start, spans, counting=counting, roll=roll)
-            if stop is not None:
-                elapsed = free_count(counting, start, stop, spans)
         own = None if facts.due_date is None else facts.due_date.toordinal()
         if facts.extensions:
             due = term.due if own is None else own
@@ -111,7 +111,7 @@ def judge(facts: ClockFacts, rules: ClockRules, period: Period | None, calendar:
         if own is not None:
             term = term_of_date(calendar.check(own), arrival, start, counting)
     except (CalendarRange, OverflowError):
-        term, elapsed = NO_TERM, None
+        term = NO_TERM
         flags |= {"outside_calendar"}
     return Judgement(
         arrival_date=date.fromordinal(arrival),

@@ -53,7 +53,7 @@ def ledger(
     if judgement.inconsistent:
         return ()
     case = _Case(facts, rules, period, calendar, judgement)
-    last = until or judgement.stop_date or judgement.breach_date or max(case.events)
+    last = until or max(judgement.arrival_date, judgement.stop_date or judgement.breach_date or max(case.events))
     ordinals = range(judgement.arrival_date.toordinal(), calendar.check(last.toordinal()) + 1)
     return case.by_hours(ordinals) if case.hours else case.by_days(ordinals)
 
@@ -178,6 +178,6 @@ class _Case:
             replaceable=self.facts.due_date is not None or self.period is not None,
         )
         return [
-            (one.at, f"extended to {date.fromordinal(one.due)}" + ("" if one.counts else ": too late, ignored"))
+            (one.at, f"extended to {date.fromordinal(one.due)}" + ("" if one.counts else ": ignored"))
             for one in weighed
         ]
