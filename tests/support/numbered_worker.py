@@ -15,6 +15,10 @@ from qos_runtime.postgres import create_pool
 from support.numbered import NumberedProcessor
 
 
+async def nothing() -> None:
+    """The numbered service keeps no topic ids."""
+
+
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     pool = await create_pool(settings.database_url, application_name="numbered")
     try:
@@ -22,6 +26,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         await serve(
             settings,
             processor,
+            verify_log=nothing,
             clock=SystemClock(),
             registry=CollectorRegistry(),
             health=Health(),

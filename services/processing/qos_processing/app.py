@@ -2,10 +2,10 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -27,6 +27,8 @@ from qos_runtime.clock import Clock
 from qos_runtime.kafka import connection
 from qos_runtime.logging import get_logger
 
+_T = TypeVar("_T")
+
 _log = get_logger(__name__)
 _RETRY_SECONDS = 0.2
 # A former owner that was paused may go on for as long as the group takes to notice; not longer.
@@ -34,7 +36,7 @@ _CONFLICT_SESSIONS = 3
 
 
 class StartOffsetsUnavailable(TransientFailure):
-    """PostgreSQL didn't say in time where to start: the worker ends, its orchestrator starts it again."""
+    """Database or broker didn't say in time where to start: the worker ends, its orchestrator starts it again."""
 
 
 class BatchSchema(faust.Schema[None, Batch]):
@@ -66,13 +68,20 @@ class ProcessingApp(faust.App):
     BootStrategy = Boot
 
     def __init__(
-        self, settings: ProcessingSettings, processor: BatchProcessor, *, clock: Clock, registry: CollectorRegistry
+        self,
+        settings: ProcessingSettings,
+        processor: BatchProcessor,
+        *,
+        verify_log: Callable[[], Awaitable[None]],
+        clock: Clock,
+        registry: CollectorRegistry,
     ) -> None:
         super().__init__(settings.consumer_group, **_options(settings))
         self.settings = settings
         self.gate = Gate(max_records=settings.records_under_way)
         self.progress = Progress(registry)
         self._processor = processor
+        self._verify_log = verify_log
         self._clock = clock
         self._conflict_since: dict[TP, float] = {}
 
@@ -122,6 +131,10 @@ class ProcessingApp(faust.App):
                 "offsets of a partition that the group gave to this worker. Look for a second consumer group."
             )
 
+    async def verify_log(self) -> None:
+        """Make sure that the log is still the one whose offsets are stored; tries again as `start_offsets` does."""
+        await self._patiently(self._verify_log)
+
     async def start_offsets(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """What PostgreSQL stores for these partitions, after forgetting what was cached for them.
 
@@ -129,21 +142,24 @@ class ProcessingApp(faust.App):
         """
         tps = sorted(partitions)
         self._processor.forget({tp.partition for tp in tps})
-        try:
-            async with asyncio.timeout(self.settings.offset_lookup_seconds):
-                return {tp: await self._start_offset(tp) for tp in tps}
-        except TimeoutError as error:
-            raise StartOffsetsUnavailable(
-                f"PostgreSQL did not say within {self.settings.offset_lookup_seconds:g} s where to start"
-            ) from error
 
-    async def _start_offset(self, tp: TP) -> int:
-        while True:
-            try:
-                return await self._processor.start_offset(self.base_name(tp.topic), tp.partition)
-            except TransientFailure as error:
-                _log.warning("start_offset_unavailable", topic=tp.topic, partition=tp.partition, error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
+        async def look_up() -> dict[TP, int]:
+            return {tp: await self._processor.start_offset(self.base_name(tp.topic), tp.partition) for tp in tps}
+
+        return await self._patiently(look_up)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        seconds = self.settings.offset_lookup_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        return await ask()
+                    except TransientFailure as error:
+                        _log.warning("start_delayed", error=str(error))
+                        await asyncio.sleep(_RETRY_SECONDS)
+        except TimeoutError as error:
+            raise StartOffsetsUnavailable(f"it could not be found out within {seconds:g} s where to start") from error
 
     def placed(self, offsets: Mapping[TP, int]) -> None:
         """The transport has sought these partitions and will fetch from there."""

@@ -151,6 +151,7 @@ class Consumer(driver.Consumer):
         self._stored.clear()
         self._committed_offset.clear()
         self.app.gate.clear()
+        await self.app.verify_log()
         offsets = await self.app.start_offsets(self.assignment())
         await self._thread.place(offsets, epoch)
         self.app.placed(offsets)

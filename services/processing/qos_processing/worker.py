@@ -30,6 +30,7 @@ async def serve(
     settings: ProcessingSettings,
     processor: BatchProcessor,
     *,
+    verify_log: Callable[[], Awaitable[None]],
     clock: Clock,
     registry: CollectorRegistry,
     health: Health,
@@ -38,15 +39,17 @@ async def serve(
 ) -> None:
     """Run a worker until SIGTERM or SIGINT, then finish the batch being worked on, commit and leave the group.
 
+    `verify_log` raises LogMismatch when the log isn't the one whose offsets are stored; asked at every assignment.
     `alongside`: what runs beside the agent for as long as it does (publisher, sweep); cancelled at the end.
     `on_stopping` is called once when the end begins, whatever its cause.
 
     Raises TopicsNotReady before anything is started; later whatever ended the agent, an assignment or one of
+    `verify_log` raises LogMismatch when the log isn't the one whose offsets are stored; asked at every assignment.
     `alongside`: then the process must end with a non-zero exit.
     """
     async with admin_client(settings, client_id=settings.consumer_group) as admin:
         await require_topics(admin, settings, INPUT)
-    app = ProcessingApp(settings, processor, clock=clock, registry=registry)
+    app = ProcessingApp(settings, processor, verify_log=verify_log, clock=clock, registry=registry)
     _add_checks(health, app, settings)
     async with (
         health_server(health, registry, host=settings.host, port=settings.port) as address,
