@@ -98,12 +98,12 @@ class Calendar:
         self.every_day = EveryDay(self)
 
     @classmethod
-    def load(cls, version: str = DEFAULT_VERSION, time_zone: str = DEFAULT_TIME_ZONE) -> "Calendar":
-        """The bundled calendar of that version, or that of a file if `version` is the path of one (`*.json`).
+    def load(cls, version: str | None = None, time_zone: str = DEFAULT_TIME_ZONE) -> "Calendar":
+        """The bundled calendar of that version (None: the default), or of a file if `version` is its path (`*.json`).
 
         Raises UnknownCalendar, ZoneInfoNotFoundError, msgspec.ValidationError (a file that isn't a calendar).
         """
-        return _load(version, time_zone)
+        return _load(version or DEFAULT_VERSION, time_zone)
 
     @classmethod
     def parse(cls, raw: bytes, time_zone: str = DEFAULT_TIME_ZONE) -> "Calendar":
