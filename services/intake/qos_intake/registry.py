@@ -53,9 +53,8 @@ class RegistryFollower:
 
     async def _follow(self) -> None:
         async with self._consumer() as (consumer, partitions):
-            await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
-            behind = {partition for partition, end in ends.items() if end > 0}
+            behind = set(partitions)
             while True:
                 for partition in list(behind):
                     if await consumer.position(partition) >= ends[partition]:
@@ -71,15 +70,18 @@ class RegistryFollower:
     async def _consumer(self) -> "AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]":
         topic = self._settings.topic("procedures")
         consumer = AIOKafkaConsumer(
-            **connection(self._settings), client_id="qos-intake-registry", group_id=None, enable_auto_commit=False
+            topic,
+            **connection(self._settings),
+            client_id="qos-intake-registry",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
         )
         try:
             await consumer.start()
-            if topic not in await consumer.topics():
+            partitions = sorted(consumer.assignment())
+            if not partitions:
                 raise TransientFailure(f"missing topic {topic}: create it with `qos topics create`")
-            numbers = consumer.partitions_for_topic(topic) or ()
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-            consumer.assign(partitions)
             yield consumer, partitions
         finally:
             await consumer.stop()

@@ -18,7 +18,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from qos_domain.events import EVENT_TYPES
-from qos_domain.vocabulary import Identifier
 from qos_domain.vocabulary import Source as SourceUri
 from qos_runtime.errors import NotConfigured
 
@@ -27,6 +26,7 @@ EVERY = "*"
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?!\n)$")]
 KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
+OrganisationId = Annotated[str, Meta(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127})(?!\n)$")]
 Days = Annotated[int, Meta(ge=1)]
 
 
@@ -34,7 +34,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: SourceUri
     name: Name
     key_sha256: Annotated[tuple[KeyHash, ...], Meta(min_length=1)]
-    organisations: Annotated[tuple[Identifier | Literal["*"], ...], Meta(min_length=1)]
+    organisations: Annotated[tuple[OrganisationId, ...], Meta(min_length=1)]
     event_types: Annotated[tuple[str, ...], Meta(min_length=1)]
     max_age_days: Days | Literal["unlimited"] | None = None
     inbox: bool = False
