@@ -24,15 +24,11 @@ class CsvTable:
         self._raw: BufferedReader = path.open("rb")
         self._text = TextIOWrapper(unpacked(self._raw), encoding=encoding, newline="")
         self._reader = csv.reader(self._text, delimiter=delimiter, strict=True)
-        header = self._next()
-        if header is None:
-            self.__exit__(None, None, None)
-            raise UnreadableFile(path, 1, "the file is empty: its first line names the columns")
-        self.columns = tuple(name.strip() for name in header)
-        twice = {name for name in self.columns if self.columns.count(name) > 1}
-        if twice:
-            self.__exit__(None, None, None)
-            raise UnreadableFile(path, 1, f"columns that appear twice: {', '.join(sorted(twice))}")
+        try:
+            self.columns = self._header()
+        except UnreadableFile:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +36,9 @@ class CsvTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._text.close()
         self._raw.close()
 
@@ -58,6 +57,16 @@ class CsvTable:
             if cells:
                 yield line, cells
             line = self._line() + 1
+
+    def _header(self) -> tuple[str, ...]:
+        header = self._next()
+        if header is None:
+            raise UnreadableFile(self.path, 1, "the file is empty: its first line names the columns")
+        columns = tuple(name.strip() for name in header)
+        twice = {name for name in columns if columns.count(name) > 1}
+        if twice:
+            raise UnreadableFile(self.path, 1, f"columns that appear twice: {', '.join(sorted(twice))}")
+        return columns
 
     def _next(self) -> list[str] | None:
         try:
