@@ -113,7 +113,14 @@ def logs(
 def reset(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
-    """Stop both services and delete all their data (the downloads stay in the cache)."""
+    """Stop both services and delete all their data (the downloads stay in the cache).
+
+    Examples:
+
+        qos reset
+
+        qos reset --yes && qos up       # afresh
+    """
     home = Home.from_environment()
     if not yes:
         typer.confirm(f"Delete all events and results under {home.root}?", abort=True)

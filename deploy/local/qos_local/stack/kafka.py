@@ -45,7 +45,6 @@ class KafkaNode:
     def __init__(self, home: Home, *, usual_port: int | None = USUAL_PORT) -> None:
         self._home = home
         self._usual_port = usual_port
-        self._child: subprocess.Popen[bytes] | None = None
 
     def running(self) -> ServiceRecord | None:
         """The record of the living broker, or None. A record whose process is gone counts as none."""
@@ -75,8 +74,6 @@ class KafkaNode:
         process = process_of(self._home.record(SERVICE))
         if process is not None:
             stop(process, grace_seconds=STOP_SECONDS)
-        if self._child is not None:
-            self._child.poll()
         # The record stays: its port is the first choice of the next start.
 
     @property
@@ -136,7 +133,7 @@ class KafkaNode:
             raise StackFailed(
                 service=SERVICE,
                 problem="its data directory can't be formatted",
-                remedy="correct what it says below, or start afresh with `qos reset`",
+                remedy="correct what it says, or start afresh with `qos reset`",
                 log_tail=(result.stdout + result.stderr).strip(),
             )
 
@@ -144,9 +141,9 @@ class KafkaNode:
         with as_file(files("qos_local.stack") / "log4j2.xml") as log_config:
             options = (*_JVM, f"-Dlog4j2.configurationFile={log_config}")
             command = [*_java(*options, jars=jars), "kafka.Kafka", str(self._config_file)]
-            self._child = start_detached(command, log=self._home.log(SERVICE), cwd=self._home.kafka_data)
+            pid = start_detached(command, log=self._home.log(SERVICE), cwd=self._home.kafka_data)
         try:
-            record = started(self._child.pid, port)
+            record = started(pid, port)
         except psutil.NoSuchProcess:
             raise self._failed("it ended as soon as it started") from None
         self._home.remember(SERVICE, record)
@@ -179,7 +176,7 @@ class KafkaNode:
         return StackFailed(
             service=SERVICE,
             problem=problem,
-            remedy=f"the end of {log} is below; `qos reset` starts afresh",
+            remedy=f"read its log, {log}; `qos reset` starts afresh",
             log_tail=tail(log),
         )
 

@@ -42,7 +42,6 @@ class PostgresServer:
     def __init__(self, home: Home, *, usual_port: int | None = USUAL_PORT) -> None:
         self._home = home
         self._usual_port = usual_port
-        self._child: subprocess.Popen[bytes] | None = None
 
     def running(self) -> ServiceRecord | None:
         """The record of the living server, or None. A record whose process is gone counts as none."""
@@ -72,8 +71,6 @@ class PostgresServer:
         process = process_of(self._home.record(SERVICE))
         if process is not None:
             stop(process, grace_seconds=STOP_SECONDS, ask=signal.SIGINT)
-        if self._child is not None:
-            self._child.poll()
 
     def remove_data(self) -> None:
         remove_data_directory(self._home.postgres_data)
@@ -93,6 +90,7 @@ class PostgresServer:
             return
         remove_data_directory(data)  # what an interrupted initialisation left
         prepare_data_directory(data, user)
+        data = data.resolve()
         write_atomically(self._password_file, secrets.token_urlsafe(24) + "\n", mode=0o600)
         with tempfile.TemporaryDirectory() as directory:
             password = Path(directory) / "password"
@@ -113,18 +111,18 @@ class PostgresServer:
             raise StackFailed(
                 service=SERVICE,
                 problem="its data directory can't be made",
-                remedy="correct what it says below",
+                remedy="correct what it says",
                 log_tail=(result.stdout + result.stderr).strip(),
             )
 
     def _launch(self, port: int, user: str | None, overrides: Mapping[str, str]) -> ServiceRecord:
-        data = self._home.postgres_data
+        data = self._home.postgres_data.resolve()
         self._drop_stale_pid_file(data)
         options = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(port), **overrides}.items()]
         command: list[str | Path] = [programs(user) / "postgres", "-D", data, *options]
-        self._child = start_detached(command, log=self._home.log(SERVICE), cwd=data, user=user)
+        pid = start_detached(command, log=self._home.log(SERVICE), cwd=data, user=user)
         try:
-            record = started(self._child.pid, port)
+            record = started(pid, port)
         except psutil.NoSuchProcess:
             raise self._failed("it ended as soon as it started") from None
         self._home.remember(SERVICE, record)
@@ -177,7 +175,7 @@ class PostgresServer:
         return StackFailed(
             service=SERVICE,
             problem=problem,
-            remedy=f"the end of {log} is below; `qos reset` starts afresh",
+            remedy=f"read its log, {log}; `qos reset` starts afresh",
             log_tail=tail(log),
         )
 

@@ -17,6 +17,10 @@ from qos_local.stack.home import ServiceRecord
 POLL_SECONDS = 0.1
 
 
+# A Popen that is dropped while its process lives warns of it; these processes are meant to live on.
+_children: list["subprocess.Popen[bytes]"] = []
+
+
 class RunAs(TypedDict, total=False):
     user: str
     group: int
@@ -40,18 +44,17 @@ def process_of(record: ServiceRecord | None) -> psutil.Process | None:
         return None
 
 
-def start_detached(
-    command: Sequence[str | Path], *, log: Path, cwd: Path, user: str | None = None
-) -> "subprocess.Popen[bytes]":
+def start_detached(command: Sequence[str | Path], *, log: Path, cwd: Path, user: str | None = None) -> int:
     """Start a process in a session of its own (Ctrl-C in the terminal doesn't reach it), its output in `log`.
 
-    The log of the start before is kept beside it as `<log>.1`. `user`: another account to run as (root only).
+    Returns its pid. The log of the start before is kept beside it as `<log>.1`.
+    `user`: another account to run as (root only).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
     with log.open("wb") as out:
-        return subprocess.Popen(  # noqa: S603  the command is made of our own paths
+        child = subprocess.Popen(  # noqa: S603  the command is made of our own paths
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -60,6 +63,8 @@ def start_detached(
             start_new_session=True,
             **run_as(user),
         )
+    _children.append(child)
+    return child.pid
 
 
 def run_as(user: str | None) -> RunAs:
@@ -80,7 +85,14 @@ def stop(process: psutil.Process, *, grace_seconds: float, ask: signal.Signals =
         process.kill()
         process.wait(timeout=10)
         return False
+    finally:
+        _reap()
     return True
+
+
+def _reap() -> None:
+    """Let go of children that have ended: whether the others end is no business of this process."""
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_seconds: float) -> bool:

@@ -1,0 +1,58 @@
+"""What an error of the database means for the one who may try again."""
+
+import asyncpg
+import pytest
+
+from qos_runtime.postgres import Verdict, verdict
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.SerializationError(),
+        asyncpg.DeadlockDetectedError(),
+        asyncpg.CannotConnectNowError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.TooManyConnectionsError(),
+        asyncpg.IdleInTransactionSessionTimeoutError(),
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.InterfaceError("connection is closed"),
+        ConnectionRefusedError(),
+        TimeoutError(),
+    ],
+)
+def test_what_passes_is_tried_again(error: BaseException) -> None:
+    assert verdict(error) is Verdict.RETRY
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.UndefinedTableError(),
+        asyncpg.UniqueViolationError(),
+        asyncpg.CheckViolationError(),
+        asyncpg.InvalidPasswordError(),
+        ValueError("not of the database"),
+    ],
+)
+def test_what_is_wrong_stays_wrong(error: BaseException) -> None:
+    assert verdict(error) is Verdict.FAIL
+    assert verdict(error, committing=True) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.InterfaceError("connection is closed"),
+        ConnectionResetError(),
+        TimeoutError(),
+    ],
+)
+def test_a_commit_whose_answer_is_lost_is_looked_up_first(error: BaseException) -> None:
+    assert verdict(error, committing=True) is Verdict.READ_THEN_RETRY
+
+
+def test_a_conflict_at_commit_is_a_clear_no() -> None:
+    assert verdict(asyncpg.SerializationError(), committing=True) is Verdict.RETRY
