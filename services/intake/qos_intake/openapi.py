@@ -98,6 +98,12 @@ _UNAVAILABLE: Final = {
 }
 _MANY: Final = {"207": _answer("Some events were rejected; the results say which and why.", _REF["Answer"])}
 
+_SECURITY: Final = [{"key": []}, {"bearer": []}]
+_SECURITY_SCHEMES: Final = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key of the emitting source."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a bearer token."},
+}
+
 POST_EVENTS: Final[dict[str, Any]] = {
     "summary": "Send events",
     "status_code": 202,
@@ -108,6 +114,7 @@ POST_EVENTS: Final[dict[str, Any]] = {
         503: _UNAVAILABLE,
     },
     "openapi_extra": {
+        "security": _SECURITY,
         "requestBody": {
             "required": True,
             "content": {
@@ -128,7 +135,7 @@ POST_EVENTS: Final[dict[str, Any]] = {
                     "example": SUBMITTED["data"],
                 },
             },
-        }
+        },
     },
 }
 PUT_PROCEDURES: Final[dict[str, Any]] = {
@@ -142,10 +149,11 @@ PUT_PROCEDURES: Final[dict[str, Any]] = {
         503: _UNAVAILABLE,
     },
     "openapi_extra": {
+        "security": _SECURITY,
         "requestBody": {
             "required": True,
             "content": {"text/csv": {"schema": {"type": "string"}, "example": PROCEDURES_CSV}},
-        }
+        },
     },
 }
 _OBJECT: Final = {"type": "object"}
@@ -175,7 +183,9 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = made()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = _SECURITY_SCHEMES
+        schemas = components.setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         schemas.update(_COMPONENTS)
