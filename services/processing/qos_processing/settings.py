@@ -38,6 +38,12 @@ class ProcessingSettings(RuntimeSettings):
     stuck_seconds: Annotated[float, Field(gt=0)] = 120.0
     """A batch worked on for longer makes the worker report itself as not alive."""
 
+    dead_letter_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """More than this share of the records of a window dead: the worker ends rather than bury the world."""
+    dead_letter_window: Annotated[int, Field(ge=100)] = 5_000
+
+    database_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long a transaction is tried again while PostgreSQL is away; then the worker ends."""
     database_pool_size: Annotated[int, Field(ge=2, le=100)] = 8
 
     @model_validator(mode="after")

@@ -1,0 +1,51 @@
+"""Puts a worker together: settings in, a running worker out."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from qos_domain.acceptance import AcceptanceRules
+from qos_domain.calendar import Calendar
+from qos_processing.dead_letters import DeadLetterLimit
+from qos_processing.service import ProcessingService
+from qos_processing.settings import ProcessingSettings
+from qos_processing.topic_ids import TopicIdentity
+from qos_processing.transactions import Transactions
+from qos_processing.worker import serve
+from qos_runtime.clock import SystemClock
+from qos_runtime.health import Health
+from qos_runtime.postgres import create_pool, database_answers
+
+
+async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
+    """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
+    clock, registry, health = SystemClock(), CollectorRegistry(), Health()
+    calendar = Calendar.load(settings.calendar, settings.time_zone)
+    pool = await create_pool(
+        settings.database_url, application_name=settings.consumer_group, max_size=settings.database_pool_size
+    )
+    try:
+        transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds)
+        service = ProcessingService(
+            transactions,
+            calendar=calendar,
+            rules=AcceptanceRules(type_prefix=settings.event_type_prefix),
+            clock=clock,
+            registry=registry,
+            partitions=settings.partitions,
+            dead_letter_limit=DeadLetterLimit(share=settings.dead_letter_share, window=settings.dead_letter_window),
+        )
+        identity = TopicIdentity(pool, settings)
+        health.add("database", lambda: database_answers(pool))
+        await serve(
+            settings,
+            service,
+            verify_log=identity.verify,
+            clock=clock,
+            registry=registry,
+            health=health,
+            alongside=[identity.keep_verifying],
+            on_stopping=on_stopping,
+        )
+    finally:
+        pool.terminate()
