@@ -68,6 +68,7 @@ $(READY): $(PINS:%=requirements/%.txt) $(MEMBERS:%=%/pyproject.toml)
 		echo "$(PYTHON) can't make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; fi
 	@if ! [ -x $(BIN)/uv ]; then \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt; fi
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=--editable %)
+	@echo "Installing what requirements/dev.txt pins into $(VENV) (600 MB; once)"
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=--editable %)
 	@touch $@

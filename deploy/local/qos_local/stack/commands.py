@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from time import sleep
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qos_local.stack.errors import StackFailed
@@ -156,8 +156,8 @@ def bring_up(out: Console) -> Addresses:
     home = Home.from_environment()
     addresses = given_addresses(os.environ, home)
     if addresses is None:
-        with _interruptible(out), _downloads(out) as downloads, out.status("Starting") as status_line:
-            addresses = Stack(home).up(say=lambda what: status_line.update(f"Starting: {what}"), progress=downloads)
+        with _interruptible(out), Reporter(out) as reporter:
+            addresses = Stack(home).up(say=reporter.say, progress=reporter)
     _complain(make_topics(addresses).differing)
     return addresses
 
@@ -174,24 +174,42 @@ def _interruptible(out: Console) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@contextmanager
-def _downloads(out: Console) -> Iterator["DownloadProgress"]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=out, transient=True) as progress:
-        yield DownloadProgress(progress)
+class Reporter:
+    """Tells what is being done: on a terminal a line that moves and goes away, elsewhere (CI) a line for each step."""
 
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+        self._step: TaskID | None = None
 
-class DownloadProgress:
-    """One line that moves for all jars together."""
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __exit__(self, *error: object) -> None:
+        if not self._progress.disable:
+            self._progress.stop()
+
+    def say(self, service: str) -> None:
+        """A service is being started; the step before is done."""
+        self._next(f"Starting {service}", None)
+
+    def begin(self, files: int) -> None:
+        self._next(f"Downloading Kafka ({files} files, once)", files)
 
     @contextmanager
-    def __call__(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        task = self._progress.add_task(f"Downloading {name}", total=total)
-        yield lambda count: self._progress.update(task, advance=count)
-        self._progress.remove_task(task)
+    def file(self, name: str, size: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002  one bar for all files
+        step = self._step
+        yield lambda count: self._progress.update(step, advance=count / size) if step is not None else None
+
+    def _next(self, what: str, total: int | None) -> None:
+        if self._progress.disable:
+            self._out.print(what)
+            return
+        if self._step is not None:
+            self._progress.remove_task(self._step)
+        self._step = self._progress.add_task(what, total=total)
 
 
 def _addresses_in_use() -> Addresses:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 import requests
 from jgo.env import LockedDependency, LockFile
@@ -15,8 +15,16 @@ from jgo.maven import MavenContext, PythonResolver
 
 from qos_local.stack.errors import StackFailed
 
-# (file name, bytes in all) -> a context whose value is told each number of bytes that arrives
-Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+class Progress(Protocol):
+    """Is told of downloads."""
+
+    def begin(self, files: int) -> None:
+        """So many files will be downloaded, one after the other."""
+
+    def file(self, name: str, size: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A file of `size` bytes arrives while the context lasts; its value is told of each number of bytes."""
+
 
 KAFKA_VERSION = "4.3.1"
 COORDINATES = (
@@ -52,10 +60,12 @@ def ensure_jars(cache: Path, *, progress: Progress | None = None) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     wanted = [dependency for dependency in locked_jars() if not _is_locked_one(target, dependency)]
     if wanted:
+        if progress is not None:
+            progress.begin(len(wanted))
         # Beside the target, so that a finished jar is moved in whole: an interrupted download leaves no half one.
         with tempfile.TemporaryDirectory(prefix="download-", dir=cache) as staging:
             context = MavenContext(
-                resolver=PythonResolver(progress_callback=progress),
+                resolver=PythonResolver(progress_callback=progress.file if progress is not None else None),
                 repo_cache=Path(staging),
                 timeout=_DOWNLOAD_TIMEOUT_SECONDS,
             )

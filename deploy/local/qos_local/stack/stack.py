@@ -69,7 +69,6 @@ class Stack:
             try:
                 say("PostgreSQL")
                 database = self._postgres.start(overrides=chosen.postgres)
-                say("Kafka's jars")
                 jars = ensure_jars(cache_directory(self._environment), progress=progress)
                 say("Kafka")
                 broker = self._kafka.start(jars, overrides=chosen.kafka)
