@@ -50,11 +50,11 @@ fmt: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure throughput and delay beside their peers
 	$(BIN)/python -m bench $(ARGS)
 
+# The largest set first; the smaller ones are parts of it.
 lock: $(READY) ## Choose the newest versions that requirements/*.in allow, and pin them with hashes
-	for name in $(PINS); do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-			requirements/$$name.in --output-file requirements/$$name.txt; \
-	done
+	compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		requirements/$$1.in --output-file requirements/$$1.txt "$${@:2}"; }; \
+	compile dev; for part in base local uv; do compile $$part --constraint requirements/dev.txt; done
 
 clean: ## Delete the environment and the caches (not .qos/: `qos reset` does that)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

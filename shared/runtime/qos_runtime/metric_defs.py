@@ -1,8 +1,8 @@
 """Every Prometheus metric of the system, in one typed place: the documentation and the alerts are checked against it.
 
 To add one: append a definition here and to `ALL`, make it with `INTAKE_EVENTS.counter(registry)` (or gauge,
-histogram) in the service's bootstrap, and name it in docs/metrics.md. Labels are bounded: a procedure_id only for
-priority procedures, never an application id.
+histogram) in the service's bootstrap, and make docs/metrics.md anew (`metric_docs`). Labels are bounded: a
+procedure_id only for priority procedures, never an application id.
 """
 
 from dataclasses import dataclass
@@ -137,6 +137,63 @@ METRICS_REQUEST_SECONDS = Metric(
     ("route", "status"),
     buckets=SECONDS_FAST,
 )
+METRICS_STREAM_CLIENTS = Metric(
+    "qos_metrics_stream_clients", Kind.GAUGE, "Clients that follow the live stream of this instance."
+)
+METRICS_STREAM_DROPPED = Metric(
+    "qos_metrics_stream_dropped",
+    Kind.GAUGE,
+    "Messages that this instance did not pass on since it started: repeats, and revisions older than one passed on.",
+)
+METRICS_LAG_SECONDS = Metric(
+    "qos_metrics_lag_seconds",
+    Kind.GAUGE,
+    "How long the oldest event that doesn't count yet has been waiting, over all partitions; NaN while not known.",
+)
+METRICS_BACKLOG_RECORDS = Metric(
+    "qos_metrics_backlog_records", Kind.GAUGE, "Records in the input topics that don't count yet; NaN while not known."
+)
+FIGURES_COLLECTED = Metric(
+    "qos_figures_collected_timestamp_seconds", Kind.GAUGE, "When the figures below were last read from PostgreSQL."
+)
+FIGURES_SECONDS = Metric("qos_figures_collect_seconds", Kind.GAUGE, "How long it took to read the figures below.")
+FIGURES_SCOPES = Metric(
+    "qos_figures_scopes",
+    Kind.GAUGE,
+    "Scopes by what became of them: shown, or hidden by the limit on labels (QOS_METRICS_GAUGES_SCOPE_LIMIT).",
+    ("state",),
+)
+# A scope is a priority procedure, or an organisation with all its other procedures, or all: (scope, id).
+_SCOPE = ("scope", "id")
+FIGURES_APPLICATIONS = Metric(
+    "qos_applications_28_days", Kind.GAUGE, "Applications in the last 28 days.", (*_SCOPE, "online")
+)
+FIGURES_RESULTS = Metric(
+    "qos_results_28_days", Kind.GAUGE, "Results of the last 28 days: met or breached.", (*_SCOPE, "result")
+)
+FIGURES_CALENDAR_DAYS = Metric(
+    "qos_calendar_days_28_days",
+    Kind.GAUGE,
+    "Calendar days from arrival to stop, of cases that stopped in the last 28 days; nearest rank.",
+    (*_SCOPE, "quantile"),
+)
+FIGURES_PAYMENTS = Metric("qos_payments_28_days", Kind.GAUGE, "Payments in the last 28 days.", (*_SCOPE, "cashless"))
+FIGURES_RATINGS = Metric("qos_ratings_28_days", Kind.GAUGE, "Ratings given in the last 28 days.", _SCOPE)
+FIGURES_SATISFACTION = Metric(
+    "qos_satisfaction_mean_28_days", Kind.GAUGE, "Mean rating (1-5) of the last 28 days.", _SCOPE
+)
+FIGURES_CASES = Metric(
+    "qos_cases",
+    Kind.GAUGE,
+    "Open cases now, by state: open (all of them), suspended, due_soon, overdue.",
+    (*_SCOPE, "state"),
+)
+FIGURES_LEVEL = Metric(
+    "qos_level",
+    Kind.GAUGE,
+    "Level (0-3) of a priority procedure, as processing assessed it last, by principle and reading.",
+    ("id", "principle", "reading"),
+)
 
 ALL: tuple[Metric, ...] = (
     INTAKE_EVENTS,
@@ -155,5 +212,20 @@ ALL: tuple[Metric, ...] = (
     PROCESSING_PARTITIONS,
     OUTBOX_PENDING,
     METRICS_REQUEST_SECONDS,
+    METRICS_STREAM_CLIENTS,
+    METRICS_STREAM_DROPPED,
+    METRICS_LAG_SECONDS,
+    METRICS_BACKLOG_RECORDS,
+    FIGURES_COLLECTED,
+    FIGURES_SECONDS,
+    FIGURES_SCOPES,
+    FIGURES_APPLICATIONS,
+    FIGURES_RESULTS,
+    FIGURES_CALENDAR_DAYS,
+    FIGURES_PAYMENTS,
+    FIGURES_RATINGS,
+    FIGURES_SATISFACTION,
+    FIGURES_CASES,
+    FIGURES_LEVEL,
 )
 """In the order of the documentation. Append here what you define above."""

@@ -1,0 +1,34 @@
+"""The documentation of all metrics, made of their definitions.
+
+`python -m qos_runtime.metric_docs > docs/metrics.md`
+"""
+
+import sys
+
+from qos_runtime.metric_defs import ALL, Kind, Metric
+
+_HEAD = """\
+# Prometheus metrics
+
+Made of [metric_defs.py](../shared/runtime/qos_runtime/metric_defs.py) by `python -m qos_runtime.metric_docs`; a test
+compares. Every service serves its own at `GET /metrics`.
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
+"""
+
+
+def document() -> str:
+    """The text of docs/metrics.md."""
+    return _HEAD + "".join(_row(metric) for metric in ALL)
+
+
+def _row(metric: Metric) -> str:
+    # Counters and infos are scraped under these names.
+    ending = {Kind.COUNTER: "_total", Kind.INFO: "_info"}.get(metric.kind, "")
+    labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
+    return f"| `{metric.name}{ending}` | {metric.kind.value} | {labels} | {metric.help} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
