@@ -50,6 +50,7 @@ _LOCK = """
     SELECT generation, partition, logic_version, revision, registry_revision, outbox_seq
     FROM partition_state WHERE partition = $1 AND live FOR UPDATE
 """
+_STATE = _LOCK.removesuffix("FOR UPDATE\n")
 # Both rows are locked, so both are read as they are after the wait for the lock, not as they were before it.
 _LOCK_WITH_OFFSET = """
     SELECT s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq, o.next_offset
@@ -60,21 +61,31 @@ _OFFSET = """
     SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
     WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR SHARE
 """
+_OFFSETS = """
+    SELECT o.topic, o.partition, o.next_offset
+    FROM partition_state s JOIN partition_offsets o USING (generation, partition) WHERE s.live
+"""
 _ADD_PARTITION = """
-    WITH added AS (
+    WITH state AS (
         INSERT INTO partition_state (generation, partition, live, logic_version)
         SELECT generation, $1, true, logic_version FROM generations WHERE status = 'live'
         ON CONFLICT DO NOTHING
-        RETURNING generation
     )
     INSERT INTO partition_offsets (generation, partition, topic)
-    SELECT generation, $1, topic FROM added, unnest($2::text[]) AS topic
+    SELECT generation, $1, topic FROM generations, unnest($2::text[]) AS topic WHERE status = 'live'
+    ON CONFLICT DO NOTHING
 """
+# One look into the primary key for each case: with the statistics of a table that was small a moment ago, a plain join
+# reads the whole table.
 _LOAD_CASES = """
-    SELECT c.procedure_id, c.application_id, c.facts, c.contributions,
-           c.announced, c.announced_breach_date, c.announcements
-    FROM unnest($2::text[], $3::text[]) AS k (procedure_id, application_id)
-    JOIN cases c ON c.generation = $1 AND c.procedure_id = k.procedure_id AND c.application_id = k.application_id
+    SELECT c.* FROM unnest($2::text[], $3::text[]) AS k (procedure_id, application_id)
+    CROSS JOIN LATERAL (
+        SELECT c.procedure_id, c.application_id, c.facts, c.contributions,
+               c.announced, c.announced_breach_date, c.announcements
+        FROM cases c
+        WHERE c.generation = $1 AND c.procedure_id = k.procedure_id AND c.application_id = k.application_id
+        LIMIT 1
+    ) c
 """
 _CASE_COLUMNS = {
     "procedure_id": "text",
@@ -143,6 +154,12 @@ async def lock(connection: Connection, partition: int) -> PartitionState | None:
     return None if row is None else PartitionState(*row)
 
 
+async def read_state(connection: Connection, partition: int) -> PartitionState | None:
+    """The partition's state without its lock: others may go on changing what it tells of."""
+    row = await connection.fetchrow(_STATE, partition)
+    return None if row is None else PartitionState(*row)
+
+
 async def lock_at(connection: Connection, partition: int, topic: str) -> tuple[PartitionState, int]:
     """The same, with the offset stored for the topic (its base name); a partition that is new starts at 0."""
     row = await connection.fetchrow(_LOCK_WITH_OFFSET, partition, topic)
@@ -159,6 +176,11 @@ async def stored_offset(connection: Connection, partition: int, topic: str) -> i
     """The offset stored for the topic, once no transaction that could move it is under way any more."""
     offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
     return offset
+
+
+async def stored_offsets(connection: Connection) -> dict[tuple[str, int], int]:
+    """The offsets of all topics (base names) and partitions, as they are committed."""
+    return {(topic, partition): offset for topic, partition, offset in await connection.fetch(_OFFSETS)}
 
 
 async def load_cases(connection: Connection, generation: int, keys: Collection[CaseKey]) -> dict[CaseKey, StoredCase]:

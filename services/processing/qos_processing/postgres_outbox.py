@@ -20,7 +20,12 @@ _APPEND = """
     UPDATE partition_state SET outbox_seq = outbox_seq + cardinality($4::text[])
     WHERE generation = $1 AND partition = $2
 """
-_PENDING = "SELECT partition, seq, topic, key, event_id, value FROM outbox ORDER BY partition, seq LIMIT $1"
+_PENDING = """
+    SELECT partition, seq, topic, key, event_id, value FROM (
+        SELECT *, sum(octet_length(value)) OVER (ORDER BY partition, seq) - octet_length(value) AS bytes_before
+        FROM outbox ORDER BY partition, seq LIMIT $1
+    ) o WHERE bytes_before < $2
+"""
 _REMOVE = """
     DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS n (partition, seq)
     WHERE o.partition = n.partition AND o.seq = n.seq
@@ -53,9 +58,12 @@ async def append(connection: Connection, state: PartitionState, messages: Sequen
         await connection.execute(_APPEND, state.generation, state.partition, now, *columns)
 
 
-async def pending(connection: Connection, limit: int) -> list[Pending]:
-    """The oldest messages of the outbox, those of a partition in their order and without a gap."""
-    rows = await connection.fetch(_PENDING, limit)
+async def pending(connection: Connection, most_messages: int, most_bytes: int) -> list[Pending]:
+    """The oldest messages of the outbox, those of a partition in their order and without a gap.
+
+    Stops at the first message with which the values come to `most_bytes` or more.
+    """
+    rows = await connection.fetch(_PENDING, most_messages, most_bytes)
     return [Pending(row[0], row[1], Message(*row[2:])) for row in map(tuple, rows)]
 
 

@@ -44,7 +44,7 @@ _WRITE_PROCEDURES = """
 _DROP_PROCEDURES = "DELETE FROM procedures WHERE generation = $1 AND procedure_id = ANY ($2::text[])"
 _OUTDATED = """
     SELECT procedure_id FROM procedures
-    WHERE generation = $1 AND partition = $2 AND next_effective_from <= $3 LIMIT $4
+    WHERE generation = $1 AND procedure_id = ANY ($2::text[]) AND next_effective_from <= $3
 """
 # A procedure without cases (a whole catalogue is registered at once) has nothing to judge. A second change begins anew.
 _QUEUE = """
@@ -120,10 +120,13 @@ async def list_procedures(
         await connection.execute(_DROP_PROCEDURES, state.generation, gone)
 
 
-async def outdated_procedures(connection: Connection, state: PartitionState, today: date, limit: int) -> list[str]:
-    """Procedures of the partition whose next version came into force by `today`."""
-    rows = await connection.fetch(_OUTDATED, state.generation, state.partition, today, limit)
-    return [row[0] for row in rows]
+async def refresh_procedures(
+    connection: Connection, state: PartitionState, procedure_ids: Collection[str], today: date
+) -> None:
+    """List those of the procedures anew whose next version came into force by `today`."""
+    outdated = [row[0] for row in await connection.fetch(_OUTDATED, state.generation, list(procedure_ids), today)]
+    facts = await load_registry(connection, state.generation, outdated)
+    await list_procedures(connection, state, {p: History.of(found) for p, found in facts.items()}, today)
 
 
 async def queue_rejudgements(connection: Connection, state: PartitionState, from_dates: Mapping[str, date]) -> None:

@@ -95,7 +95,6 @@ _TABLES = (
     )
     """,
     "CREATE INDEX procedures_by_organisation ON procedures (generation, organisation_id)",
-    "CREATE INDEX procedures_to_refresh ON procedures (next_effective_from) WHERE next_effective_from IS NOT NULL",
     # `facts` and `contributions` are JSON text that only the fold reads; `contributions` is what the day buckets hold
     # of this case. `next_announcement_at`: when the sweep has to look at it again; null when there is nothing to say.
     """
@@ -174,17 +173,21 @@ _TABLES = (
         partition int NOT NULL,
         revision bigint NOT NULL,
         assessed_at timestamptz NOT NULL,
+        as_of date NOT NULL,
+        digest bytea NOT NULL,
         live jsonb NOT NULL,
         settled jsonb,
         settled_on date,
+        daily_digest bytea,
         {_LEVEL_COLUMNS},
         contradictions int GENERATED ALWAYS AS (
             jsonb_array_length(live #> '{{principles,faster,contradictions}}')
             + jsonb_array_length(live #> '{{principles,simpler,contradictions}}')
             + jsonb_array_length(live #> '{{principles,easier,contradictions}}')
         ) STORED
-    )
+    ) WITH (fillfactor = 70)
     """,
+    # Daily assessments. One that says the same as that of the day before isn't kept again: a row stands until the next.
     """
     CREATE TABLE assessments (
         procedure_id text COLLATE "C" NOT NULL,
@@ -192,6 +195,15 @@ _TABLES = (
         assessment jsonb NOT NULL,
         assessed_at timestamptz NOT NULL,
         PRIMARY KEY (procedure_id, as_of)
+    )
+    """,
+    # The day that is being (or was last) assessed in a partition, done up to and with procedure id `cursor`.
+    """
+    CREATE TABLE daily_runs (
+        partition int PRIMARY KEY,
+        as_of date NOT NULL,
+        cursor text COLLATE "C" NOT NULL DEFAULT '',
+        finished boolean NOT NULL DEFAULT false
     )
     """,
     """

@@ -1,0 +1,122 @@
+"""The publisher: sends the outbox to Kafka in its order, and takes out what the broker has acknowledged.
+
+The leader runs it. Its transactional id is the deployment's own, so a former leader that still lives is fenced by the
+broker. What was sent and not taken out (a crash between the two) is sent again, with the same id.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+from prometheus_client import CollectorRegistry
+
+from qos_domain.errors import TransientFailure
+from qos_processing import postgres_outbox
+from qos_processing.postgres_outbox import Pending
+from qos_processing.transactions import Connection, Transactions
+from qos_runtime.kafka import connection as kafka_connection
+from qos_runtime.logging import get_logger
+from qos_runtime.metric_defs import OUTBOX_PENDING
+from qos_runtime.settings import RuntimeSettings
+from qos_runtime.topics import DEAD_LETTERS, MAX_DEAD_LETTER_BYTES, QOS_LEVELS, SLA_EVENTS
+
+log = get_logger(__name__)
+
+_COUNT_EVERY_SECONDS = 5.0
+
+
+class Fenced(TransientFailure):
+    """Another publisher of this deployment has started: this one must not send any more."""
+
+
+class Publisher:
+    """Publishes the outbox of one deployment (a topic prefix). At least once, in order of `seq` within a partition."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        settings: RuntimeSettings,
+        *,
+        registry: CollectorRegistry,
+        most_messages: int = 1_000,
+        most_bytes: int = 8_388_608,
+        every_seconds: float = 0.2,
+    ) -> None:
+        self._transactions = transactions
+        self._settings = settings
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._every_seconds = every_seconds
+        self._pending = OUTBOX_PENDING.gauge(registry)
+
+    async def run(self) -> None:
+        """Publish for ever. Raises Fenced, or TransientFailure when broker or database stay away: all that is in the
+        outbox stays there.
+        """
+        producer = self.producer()
+        try:
+            await producer.start()
+            count_at = 0.0
+            while True:
+                if asyncio.get_running_loop().time() >= count_at:
+                    await self._count()
+                    count_at = asyncio.get_running_loop().time() + _COUNT_EVERY_SECONDS
+                if not await self.publish(producer):
+                    await asyncio.sleep(self._every_seconds)
+        except ProducerFenced as error:
+            raise Fenced("another publisher has taken over") from error
+        except KafkaError as error:
+            raise TransientFailure(f"the outbox can't be published ({type(error).__name__})") from error
+        finally:
+            await producer.stop()
+
+    def producer(self) -> AIOKafkaProducer:
+        """A transactional producer under the deployment's id; its start fences those before it. Not started."""
+        return AIOKafkaProducer(
+            **kafka_connection(self._settings),
+            client_id="qos-publisher",
+            transactional_id=f"{self._settings.topic_prefix}qos-publisher",
+            acks="all",
+            compression_type="lz4",
+            max_batch_size=131_072,
+            max_request_size=MAX_DEAD_LETTER_BYTES,
+            request_timeout_ms=15_000,
+        )
+
+    async def publish(self, producer: AIOKafkaProducer) -> int:
+        """Send the oldest messages in one Kafka transaction, then take them out; how many they were."""
+        pending = await self._transactions.run(self._oldest)
+        if not pending:
+            return 0
+        async with producer.transaction():
+            for item in pending:
+                message = item.message
+                await producer.send(
+                    self._settings.topic(message.topic),
+                    value=message.value,
+                    key=message.key,
+                    partition=item.partition,
+                    headers=[("content-type", b"application/cloudevents+json")],
+                )
+        await self._remove(pending)
+        log.debug("outbox_published", messages=len(pending))
+        return len(pending)
+
+    async def _oldest(self, connection: Connection, _doubtful: bool) -> list[Pending]:
+        return await postgres_outbox.pending(connection, self._most_messages, self._most_bytes)
+
+    async def _remove(self, sent: Sequence[Pending]) -> None:
+        async def remove(connection: Connection, _doubtful: bool) -> None:
+            await postgres_outbox.remove(connection, sent)
+
+        await self._transactions.run(remove)
+
+    async def _count(self) -> None:
+        async def count(connection: Connection, _doubtful: bool) -> Counter[str]:
+            return Counter(await postgres_outbox.count_pending(connection))
+
+        waiting = await self._transactions.run(count)
+        for topic in (QOS_LEVELS, SLA_EVENTS, DEAD_LETTERS):
+            self._pending.labels(topic).set(waiting[topic])

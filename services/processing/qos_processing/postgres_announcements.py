@@ -1,0 +1,77 @@
+"""The SQL of the sweep: which cases have something to announce, and what was announced of them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from qos_domain.case import CaseKey
+from qos_domain.rows import CaseRow
+from qos_processing.announcing import Announced
+from qos_processing.postgres import PartitionState
+from qos_processing.transactions import Connection
+
+_PARTITIONS = "SELECT partition FROM partition_state WHERE live ORDER BY partition"
+_DUE = """
+    SELECT procedure_id, application_id, announced, announced_breach_date, announcements, status, reference_date,
+        organisation_id, channel, arrival_date, end_date, due_date, breach_date, due_at, due_soon_date, due_soon_at,
+        suspended, result
+    FROM cases
+    WHERE generation = $1 AND partition = $2 AND next_announcement_at <= $3
+    ORDER BY next_announcement_at LIMIT $4
+"""
+_ANNOUNCED = """
+    UPDATE cases c SET announced = n.announced, announced_breach_date = n.breach_date, announcements = n.announcements,
+        next_announcement_at = n.next_look
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::timestamptz[])
+        AS n (procedure_id, application_id, announced, breach_date, announcements, next_look)
+    WHERE c.generation = $1 AND c.procedure_id = n.procedure_id AND c.application_id = n.application_id
+"""
+
+
+class DueCase(NamedTuple):
+    """A case that has to be looked at, and what was said of it."""
+
+    key: CaseKey
+    case: CaseRow
+    announced: Announced
+
+
+async def live_partitions(connection: Connection) -> list[int]:
+    """The partition numbers of which anything was processed."""
+    return [row[0] for row in await connection.fetch(_PARTITIONS)]
+
+
+async def due_cases(connection: Connection, state: PartitionState, now: datetime, limit: int) -> list[DueCase]:
+    """Cases of the partition that have to be looked at by `now`, those that wait longest first."""
+    rows = await connection.fetch(_DUE, state.generation, state.partition, now, limit)
+    return [_due_case(*row) for row in rows]
+
+
+async def write_announced(
+    connection: Connection, state: PartitionState, rows: Sequence[tuple[CaseKey, Announced, datetime | None]]
+) -> None:
+    """Remember what was said of the cases, and when to look at them again."""
+    columns = zip(*((*key, said.said, said.breach_date, said.count, look) for key, said, look in rows), strict=True)
+    await connection.execute(_ANNOUNCED, state.generation, *columns)
+
+
+def _due_case(procedure_id: str, application_id: str, *columns: Any) -> DueCase:  # noqa: ANN401 - columns of a row
+    announced, announced_breach_date, announcements, status, reference_date, *rest = columns
+    names = (
+        "organisation_id",
+        "channel",
+        "arrival_date",
+        "end_date",
+        "due_date",
+        "breach_date",
+        "due_at",
+        "due_soon_date",
+        "due_soon_at",
+        "suspended",
+        "result",
+    )
+    values = dict(zip(names, rest, strict=True))
+    values["suspended"] = tuple((span.lower, span.upper) for span in values["suspended"])
+    # A void case has no date; nothing is due of it, but something may have to be taken back.
+    case = CaseRow(status=status, reference_date=reference_date or date.min, **values)
+    return DueCase((procedure_id, application_id), case, Announced(announced, announced_breach_date, announcements))

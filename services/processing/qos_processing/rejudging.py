@@ -1,0 +1,94 @@
+"""Judging cases anew after the registry changed: in chunks, under the partition's lock, exact and repeatable."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from qos_domain.calendar import Calendar
+from qos_domain.facts import NO_FACTS
+from qos_domain.registry import History
+from qos_processing import folding, postgres, postgres_registry
+from qos_processing.service import check_logic
+from qos_processing.transactions import Connection, Transactions
+from qos_runtime.clock import Clock
+from qos_runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class Rejudging:
+    """Works off what `registration.register` queued. It doesn't matter who does it, nor whether two do: each chunk is
+    one transaction that holds the partition's lock, and judging a case twice gives the same.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        *,
+        calendar: Calendar,
+        clock: Clock,
+        owned: Callable[[], Collection[int]],
+        chunk: int = 1_000,
+        every_seconds: float = 1.0,
+    ) -> None:
+        """`owned`: the partition numbers to look after."""
+        self._transactions = transactions
+        self._calendar = calendar
+        self._clock = clock
+        self._owned = owned
+        self._chunk = chunk
+        self._every_seconds = every_seconds
+
+    async def run(self) -> None:
+        """Work off what is queued, for ever; between chunks the batches of the partition have their turn.
+
+        Raises TransientFailure when the database stays away.
+        """
+        while True:
+            waiting = await self._waiting()
+            for partition in sorted(waiting):
+                await self.rejudge_chunk(partition)
+            if not waiting:
+                await asyncio.sleep(self._every_seconds)
+
+    async def rejudge_all(self) -> int:
+        """Work off all that is queued for the partitions looked after; the number of cases judged anew."""
+        total = 0
+        while partitions := await self._waiting():
+            for partition in sorted(partitions):
+                total += await self.rejudge_chunk(partition)
+        return total
+
+    async def rejudge_chunk(self, partition: int) -> int:
+        """Judge the next cases of the partition's first re-judgement anew, in one transaction; how many they were."""
+
+        async def chunk(connection: Connection, _doubtful: bool) -> int:
+            state = await postgres.lock(connection, partition)
+            if state is None:
+                return 0
+            check_logic(state)
+            rejudgement = await postgres_registry.next_rejudgement(connection, state)
+            if rejudgement is None:
+                return 0
+            procedure_id = rejudgement.procedure_id
+            registry = await postgres_registry.load_registry(connection, state.generation, (procedure_id,))
+            history = History.of(registry.get(procedure_id, NO_FACTS))
+            cases = await postgres_registry.load_cases_from(connection, state.generation, rejudgement, self._chunk)
+            fold = folding.rejudge(cases, lambda _: history, self._calendar)
+            await postgres.write_cases(connection, state, fold.changes, self._calendar)
+            touched = {procedure_id} if fold.differences else ()
+            await postgres.settle(
+                connection, state, buckets=fold.differences, touched=touched, position=None, now=self._clock.now()
+            )
+            finished = len(cases) < self._chunk
+            cursor = None if finished else max(application_id for _, application_id in cases)
+            await postgres_registry.advance_rejudgement(connection, state, procedure_id, cursor)
+            log.info("cases_rejudged", procedure_id=procedure_id, cases=len(cases), finished=finished)
+            return len(cases)
+
+        return await self._transactions.run(chunk)
+
+    async def _waiting(self) -> set[int]:
+        async def read(connection: Connection, _doubtful: bool) -> set[int]:
+            return await postgres_registry.partitions_to_rejudge(connection)
+
+        return await self._transactions.run(read) & set(self._owned())

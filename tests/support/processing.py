@@ -1,0 +1,140 @@
+"""A processing service on a real database, and what that database holds, in the words of the domain."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from qos_domain.acceptance import AcceptanceRules
+from qos_domain.calendar import Calendar
+from qos_domain.events import Event
+from qos_domain.replay import Replay
+from qos_domain.rows import Row
+from qos_processing.dead_letters import DeadLetterLimit
+from qos_processing.migrate import migrate
+from qos_processing.rejudging import Rejudging
+from qos_processing.service import ProcessingService
+from qos_processing.transactions import Transactions
+from qos_runtime.postgres import Pool, create_pool
+from support.builders import tokyo
+from support.log import Log
+
+
+@dataclass
+class SetClock:
+    """A clock that stands where a story puts it."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass
+class Processing:
+    """A service, its database, its clock and the log that it reads."""
+
+    pool: Pool
+    clock: SetClock
+    log: Log
+    calendar: Calendar = field(default_factory=Calendar.load)
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+
+    def __post_init__(self) -> None:
+        self.transactions = Transactions(self.pool, patience_seconds=5)
+        self.registry = CollectorRegistry()
+        self.service = self.another_service(self.registry)
+        self.rejudging = Rejudging(
+            self.transactions,
+            calendar=self.calendar,
+            clock=self.clock,
+            owned=lambda: range(self.log.partitions),
+            chunk=3,
+        )
+
+    def another_service(self, registry: CollectorRegistry | None = None) -> ProcessingService:
+        """A service as another worker would have it: nothing cached, on the same database."""
+        return ProcessingService(
+            self.transactions,
+            calendar=self.calendar,
+            rules=AcceptanceRules(),
+            clock=self.clock,
+            registry=registry or CollectorRegistry(),
+            partitions=self.log.partitions,
+            dead_letter_limit=self.dead_letter_limit,
+        )
+
+    async def receive(self, *events: Event, at: datetime | None = None) -> None:
+        """Append the events to the log and apply all that is new in it."""
+        self.log.append(*events, at=at)
+        await self.catch_up()
+
+    async def catch_up(self, most: int = 5_000, random: Random | None = None) -> None:
+        """Apply what is new in the log, and judge anew what has to be."""
+        for batch in self.log.new(most, random):
+            await self.service.process(batch)
+        await self.rejudging.rejudge_all()
+
+    def outcomes(self, topic: str) -> dict[str, float]:
+        """The counter of events, by outcome."""
+        return {
+            outcome: self.registry.get_sample_value("qos_processing_events_total", {"topic": topic, "outcome": outcome})
+            or 0
+            for outcome in ("folded", "repeated", "dead_letter")
+        }
+
+    async def buckets(self) -> dict[str, dict[Row, int]]:
+        """Day buckets by procedure, without those that are 0: what `Replay.buckets` gives."""
+        found: dict[str, dict[Row, int]] = {}
+        for row in await self.pool.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
+            key = Row(
+                row["organisation_id"],
+                row["date"].toordinal(),
+                row["channel"],
+                row["online"],
+                row["measure"],
+                row["bin"],
+            )
+            found.setdefault(row["procedure_id"], {})[key] = row["value"]
+        return found
+
+    async def case(self, application_id: str = "A-1") -> dict[str, Any]:
+        """The row of a case."""
+        row = await self.pool.fetchrow("SELECT * FROM cases WHERE application_id = $1", application_id)
+        assert row is not None, f"no case {application_id}"
+        return dict(row)
+
+    async def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of all tables in a comparable form."""
+        tables = await self.pool.fetch(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace ORDER BY 1"
+        )
+        return {
+            table: sorted((tuple(row) for row in await self.pool.fetch(f"SELECT t.*::text FROM {table} t")), key=str)  # noqa: S608
+            for (table,) in tables
+        }
+
+
+@asynccontextmanager
+async def processing(
+    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, **more: Any
+) -> AsyncIterator[Processing]:
+    """A migrated database with a service on it. `now` is Tokyo time."""
+    await migrate(database_url)
+    pool = await create_pool(database_url, application_name="test", max_size=6)
+    try:
+        yield Processing(pool, SetClock(tokyo(now)), Log(partitions), **more)
+    finally:
+        await pool.close()
+
+
+def replayed(events: list[Event], calendar: Calendar) -> Replay:
+    """The same events, folded in memory."""
+    replay = Replay(calendar)
+    replay.add_all(events)
+    return replay
