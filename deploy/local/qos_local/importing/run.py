@@ -1,9 +1,9 @@
 """From rows to batches to a destination, with bounded concurrency: memory holds a few batches, never the file."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_local.importing.binding import BoundMapping, Remark
@@ -82,14 +82,18 @@ async def carry(
         for _ in range(concurrency):
             await waiting.put(None)
 
+    await together(fill(), *(work() for _ in range(concurrency)))
+    return report
+
+
+async def together(*work: Coroutine[Any, Any, object]) -> None:
+    """Do all of it at once. The first failure cancels the rest and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(concurrency):
-                tasks.create_task(work())
-            tasks.create_task(fill())
+            for each in work:
+                tasks.create_task(each)
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
-    return report
 
 
 def _batches(rows: Iterator[Row], report: ImportReport, most_events: int) -> Iterator[list[tuple[int, bytes]]]:

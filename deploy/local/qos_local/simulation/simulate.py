@@ -24,8 +24,10 @@ _REORGANISED_DAYS_AGO = 190
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """`procedures` are the registry's events; `events` the applications', in the order in which they are sent."""
+    """`procedures` are the registry's events; `events` the applications', in the order in which they are sent. Nothing
+    happens after `last_day`."""
 
+    last_day: date
     procedures: tuple[Event, ...]
     events: tuple[Event, ...]
 
@@ -49,6 +51,7 @@ def simulate(
         events += _applications(seed, registration, days, counts[registration.procedure_id], until, calendar, progress)
     order = dice(seed, "order")
     return Simulation(
+        last_day=days[-1],
         procedures=registry_events(registered, days[0], calendar),
         events=tuple(as_told(order, with_slips(order, events), until)),
     )

@@ -1,0 +1,54 @@
+"""Compares what the metrics API says with what `qos fold` makes of the same events, figure by figure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qos_local.demo.api import ProcedureAnswer
+from qos_local.offline.output import figures
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`path` is the scope and the figure; None stands for a figure that one side does not give."""
+
+    path: str
+    of_services: object
+    of_fold: object
+
+    def __str__(self) -> str:
+        return f"{self.path}: the services say {self.of_services}, the fold says {self.of_fold}"
+
+
+def compare(path: str, of_services: Json, of_fold: Json) -> tuple[int, list[Difference]]:
+    """How many figures were compared, and those that differ."""
+    services, fold = dict(figures(of_services)), dict(figures(of_fold))
+    differences = [
+        Difference(f"{path}.{name}", services.get(name), fold.get(name))
+        for name in dict.fromkeys([*services, *fold])
+        if services.get(name) != fold.get(name)
+    ]
+    return len(services.keys() | fold.keys()), differences
+
+
+def compare_procedure(procedure_id: str, answer: ProcedureAnswer, of_fold: Json) -> tuple[int, list[Difference]]:
+    """All figures of a procedure, of every channel, and its levels with all that they rest on."""
+    report = of_fold["report"]
+    parts = (
+        compare(procedure_id, answer.indicators, report["total"]),
+        compare(f"{procedure_id}.channels", answer.channels, report["channels"]),
+        compare(
+            f"{procedure_id}.levels",
+            _without_freshness(answer.assessment),
+            _without_freshness(of_fold["assessment"]),
+        ),
+    )
+    return sum(count for count, _ in parts), [each for _, differences in parts for each in differences]
+
+
+def _without_freshness(assessment: Mapping[str, Json]) -> dict[str, Json]:
+    """What only a running system has is no figure."""
+    lineage = {name: value for name, value in assessment["lineage"].items() if name != "freshness"}
+    return {**assessment, "lineage": lineage}
