@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from qos_local import calendar_command, due_date_command
+from qos_local.demo import command as demo_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
 from qos_local.simulation import command as simulate_command
@@ -27,6 +28,7 @@ app.command("due-date")(due_date_command.due_date)
 simulate_command.register(app)
 fold_command.register(app)
 import_command.register(app)
+demo_command.register(app)
 
 
 def main() -> None:
