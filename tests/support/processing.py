@@ -108,6 +108,14 @@ class Processing:
         assert row is not None, f"no case {application_id}"
         return dict(row)
 
+    async def forget_everything(self) -> None:
+        """Empty all that comes from the log, as if nothing had ever been read."""
+        tables = await self.pool.fetch(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace AND relname NOT IN ('generations', 'alembic_version')"
+        )
+        await self.pool.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
+
     async def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables in a comparable form."""
         tables = await self.pool.fetch(
