@@ -20,6 +20,7 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 from qos_local.stack.home import Home, tail
 from qos_local.stack.processes import choose_port
 from qos_local.stack.stack import Addresses, Overrides, Stack
+from support import stack_watch
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"
@@ -87,10 +88,13 @@ class Embedded:
 
     def _started(self) -> Addresses:
         if self._stack is None:
-            directory = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="qos-tests-")))
+            directory = Path(tempfile.mkdtemp(prefix="qos-tests-"))
             directory.chmod(0o711)  # PostgreSQL may have to run as another account
+            watch = [sys.executable, stack_watch.__file__, str(directory)]
+            watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
+            self._closing.callback(watcher.communicate)  # ends its input, and waits until it has cleared up
             stack = Stack(Home(directory / "home"), prefer_usual_ports=False)
-            self._closing.callback(stack.reset)
+            self._closing.callback(stack.down)
             stack.up(overrides=FAST)
             self._stack = stack
         addresses = self._stack.addresses()
@@ -137,6 +141,8 @@ class Containers:
 
 def choose(environment: Mapping[str, str] = os.environ) -> Backends:
     kafka, postgres = environment.get("KAFKA_BOOTSTRAP_SERVERS"), environment.get("DATABASE_URL")
+    if bool(kafka) != bool(postgres):
+        raise ValueError("set both KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or neither")
     if kafka and postgres:
         return Given(kafka=kafka, postgres=postgres)
     return Containers() if docker_answers() else Embedded()
