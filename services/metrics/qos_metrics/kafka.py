@@ -1,62 +1,96 @@
 """Kafka as the live stream's source: a reader without a group, of the two topics that say what changed."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import structlog
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from msgspec import Raw, Struct
+
+from qos_domain.assessment import Assessment
+from qos_domain.disclosure import public_assessment
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
-from qos_runtime.kafka import connection
-from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
-
 from qos_metrics.freshness import LogPartition
 from qos_metrics.settings import MetricsSettings
 from qos_metrics.stream import Hub, Message, Position
+from qos_runtime.kafka import connection
+from qos_runtime.logging import get_logger
+from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 FOLLOWED = (QOS_LEVELS, SLA_EVENTS)
+ABOUT_CASES = "sla."
 _POLL_MS = 500
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class _LevelsData(Struct, frozen=True):
+    """The data of `level.assessed`."""
+
+    procedure_id: str
+    organisation_id: str
+    revision: int
+    assessment: Assessment
+
+
+class _OtherData(Struct, frozen=True):
+    """What the data of every other message names."""
+
+    procedure_id: str
+    organisation_id: str | None = None
+
+
+class _CloudEvent(Struct, frozen=True):
+    id: str
+    type: str
+    time: datetime
+    data: Raw
 
 
 def message_of(position: Position, value: bytes | None, type_prefix: str) -> Message | None:
     """What a record of `qos-levels` or `sla-events` says; None for a tombstone or for anything unreadable.
 
-    The record is a CloudEvent; its type without prefix and version names the server-sent event (`level_assessed`).
+    The record is a CloudEvent; its type without prefix and version names the server-sent event (`level.assessed`), and
+    its data gets the event's `id` and `time`.
     """
     if value is None:
         return None
     try:
-        event = json.loads(value)
-        data = event["data"]
-        procedure_id, event_id = str(data["procedure_id"]), str(event["id"])
-        name = str(event["type"]).removeprefix(type_prefix).rpartition(".v")[0] or str(event["type"])
-        revision = data.get("revision") if position.topic == QOS_LEVELS else None
-        organisation_id = data.get("organisation_id")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        event = msgspec.json.decode(value, type=_CloudEvent)
+        name = event.type.removeprefix(type_prefix).rpartition(".v")[0] or event.type
+        public: str | None
+        organisation_id: str | None
+        revision: int | None
+        if position.topic == QOS_LEVELS:
+            levels = msgspec.json.decode(event.data, type=_LevelsData)
+            shown = public_assessment(levels.assessment)
+            public = _text(event, msgspec.to_builtins(msgspec.structs.replace(levels, assessment=shown)))
+            procedure_id, organisation_id, revision = levels.procedure_id, levels.organisation_id, levels.revision
+        else:
+            other = msgspec.json.decode(event.data, type=_OtherData)
+            procedure_id, organisation_id, revision = other.procedure_id, other.organisation_id, None
+            public = None if name.startswith(ABOUT_CASES) else _text(event, msgspec.json.decode(event.data))
+        data = _text(event, msgspec.json.decode(event.data))
+    except msgspec.MsgspecError:
         return None
-    return Message(
-        position=position,
-        event=name,
-        event_id=event_id,
-        procedure_id=procedure_id,
-        organisation_id=None if organisation_id is None else str(organisation_id),
-        revision=revision if isinstance(revision, int) else None,
-        data=json.dumps(data | {"id": event_id}, ensure_ascii=False, separators=(",", ":")),
-    )
+    return Message(position, name, event.id, procedure_id, organisation_id, revision, data, public)
+
+
+def _text(event: _CloudEvent, data: dict[str, Any]) -> str:
+    return msgspec.json.encode({"id": event.id, "time": event.time, **data}).decode()
 
 
 @asynccontextmanager
-async def _consumer(settings: MetricsSettings, client_id: str) -> "AsyncIterator[Any]":
+async def _consumer(settings: MetricsSettings, client_id: str) -> "AsyncIterator[AIOKafkaConsumer]":
     consumer = AIOKafkaConsumer(
         **connection(settings),
         client_id=client_id,
@@ -73,7 +107,9 @@ async def _consumer(settings: MetricsSettings, client_id: str) -> "AsyncIterator
         await consumer.stop()
 
 
-async def _partitions(consumer: Any, settings: MetricsSettings, topics: tuple[str, ...]) -> dict[TopicPartition, str]:
+async def _partitions(
+    consumer: AIOKafkaConsumer, settings: MetricsSettings, topics: tuple[str, ...]
+) -> dict[TopicPartition, str]:
     """Every partition of these topics with the topic's base name. Raises TransientFailure while one doesn't exist."""
     known = await consumer.topics()
     missing = [settings.topic(topic) for topic in topics if settings.topic(topic) not in known]
@@ -121,7 +157,7 @@ class Follower:
         finally:
             self.following.clear()
 
-    async def _seek(self, consumer: Any, names: Mapping[TopicPartition, str]) -> None:
+    async def _seek(self, consumer: AIOKafkaConsumer, names: Mapping[TopicPartition, str]) -> None:
         from_ms = self._now_ms() - int(self._settings.stream_past_seconds * 1000)
         if not self._next:
             self._hub.remembers_from(from_ms)
@@ -140,7 +176,9 @@ class Follower:
             position = Position(record.timestamp, names[partition], record.partition, record.offset)
             message = message_of(position, record.value, self._settings.event_type_prefix)
             if message is None:
-                log.warning("stream_record_unreadable", topic=record.topic, partition=record.partition, offset=record.offset)
+                log.warning(
+                    "stream_record_unreadable", topic=record.topic, partition=record.partition, offset=record.offset
+                )
             else:
                 self._hub.publish(message)
             self._next[partition] = record.offset + 1

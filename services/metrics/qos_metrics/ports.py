@@ -16,7 +16,6 @@ from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_domain.vocabulary import Channel, OrganisationKind, ProcedureKind
 from qos_domain.workload import Workload
-
 from qos_metrics.freshness import LogPartition
 
 

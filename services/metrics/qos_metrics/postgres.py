@@ -1,12 +1,13 @@
-"""PostgreSQL as the store: every snapshot is one read-only transaction in REPEATABLE READ, so its answers fit together."""
+"""PostgreSQL as the store. A snapshot is one read-only transaction in REPEATABLE READ, so its answers fit together."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
+
 from qos_domain.assessment import Assessment, Settled
 from qos_domain.criteria import PRINCIPLES
 from qos_domain.errors import TransientFailure
@@ -18,8 +19,6 @@ from qos_domain.procedures import Procedure
 from qos_domain.registry import UNREGISTERED, History
 from qos_domain.vocabulary import Channel
 from qos_domain.workload import Workload
-from qos_runtime.postgres import Pool, Verdict, verdict
-
 from qos_metrics import sql
 from qos_metrics.freshness import LogPartition
 from qos_metrics.ports import (
@@ -39,6 +38,9 @@ from qos_metrics.ports import (
     UnknownOrganisation,
     UnknownProcedure,
 )
+from qos_runtime.postgres import Pool, Verdict, verdict
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 _ASSESSMENT = msgspec.json.Decoder(Assessment)
 _SETTLED = msgspec.json.Decoder(Settled)
@@ -54,7 +56,8 @@ class PostgresStore:
         self._pool = pool
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:
+    async def reading(self) -> AsyncIterator[tuple[Connection, int]]:
+        """A connection in a read-only transaction, and the generation that is live in it."""
         try:
             async with (
                 self._pool.acquire() as connection,
@@ -63,26 +66,27 @@ class PostgresStore:
                 generation = await connection.fetchval(sql.LIVE)
                 if generation is None:
                     raise TransientFailure("no generation of results is live")
-                yield PostgresSnapshot(connection, generation)
+                yield connection, generation
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             if verdict(error) is Verdict.FAIL:
                 raise
             raise TransientFailure(f"the database doesn't answer: {type(error).__name__}") from error
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:
+        async with self.reading() as (connection, generation):
+            yield PostgresSnapshot(connection, generation)
+
     async def processed_offsets(self) -> Mapping[LogPartition, int]:
-        try:
-            rows = await self._pool.fetch(sql.PROCESSED_OFFSETS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            if verdict(error) is Verdict.FAIL:
-                raise
-            raise TransientFailure(f"the database doesn't answer: {type(error).__name__}") from error
+        async with self.reading() as (connection, generation):
+            rows = await connection.fetch(sql.PROCESSED_OFFSETS, generation)
         return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
 class PostgresSnapshot:
     """See ports.Snapshot."""
 
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", generation: int) -> None:
+    def __init__(self, connection: Connection, generation: int) -> None:
         self._connection = connection
         self._generation = generation
 
@@ -108,7 +112,9 @@ class PostgresSnapshot:
         return OrganisationRow(*row)
 
     async def organisations(self) -> list[OrganisationRow]:
-        return [OrganisationRow(*row) for row in await self._connection.fetch(sql.ORGANISATIONS, self._generation, None)]
+        return [
+            OrganisationRow(*row) for row in await self._connection.fetch(sql.ORGANISATIONS, self._generation, None)
+        ]
 
     async def procedures(self, wanted: ListFilter, page: Page) -> list[ProcedureRow]:
         rows = await self._page(sql.PROCEDURE_COLUMNS, wanted, page)
@@ -128,13 +134,15 @@ class PostgresSnapshot:
         row = await self._connection.fetchrow(statement, *arguments)
         procedures, assessed, contradicted, *counts = tuple(row or ())
         levels = {name: tuple(counts[4 * index : 4 * index + 4]) for index, name in enumerate(PRINCIPLES)}
-        return MapTotals(procedures, assessed, contradicted, levels)  # type: ignore[arg-type]  # four counts each
+        return MapTotals(procedures, assessed, contradicted, levels)
 
     async def sums(self, scope: Scope, as_of: date, parts: Sequence[Part]) -> list[dict[Cell, int]]:
         statement, arguments = sql.sums(self._generation, scope, as_of, parts)
         totals: list[dict[Cell, int]] = [{} for _ in parts]
-        for part, channel, online, measure, bin_, value in await self._connection.fetch(statement, *arguments):
-            totals[part][channel, online, measure, bin_] = value
+        for channel, online, measure, bin_, *values in await self._connection.fetch(statement, *arguments):
+            for total, value in zip(totals, values, strict=True):
+                if value:
+                    total[channel, online, measure, bin_] = value
         return totals
 
     async def event_dates(self, procedure_id: str, span: Span) -> list[date]:

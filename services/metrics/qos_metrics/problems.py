@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from qos_domain.errors import TransientFailure
 from starlette.exceptions import HTTPException
 
+from qos_domain.errors import TransientFailure
 from qos_metrics.ports import UnknownApplication, UnknownOrganisation, UnknownProcedure
 from qos_metrics.stream import TooManySubscribers
+from qos_runtime.logging import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
@@ -28,16 +28,17 @@ class FieldProblem(BaseModel):
     """One parameter that can't be used."""
 
     field: Annotated[str, Field(examples=["window"])]
-    rule: Annotated[str, Field(examples=["must be one of today, 7d, 28d, 90d, month, quarter, fiscal_year, 365d"])]
+    rule: Annotated[str, Field(examples=["today, a number of days such as 28d, month, quarter, fiscal_year"])]
 
 
 class Problem(BaseModel):
-    """RFC 9457. `type` is a stable URN that names the kind of problem; `errors` names the parameters that are wrong."""
+    """RFC 9457. `reason` is a stable name (`type` is made of it); `errors` names each parameter that is wrong."""
 
-    type: Annotated[str, Field(examples=["urn:qos:problem:invalid-parameter"])]
+    type: Annotated[str, Field(examples=["urn:procedure-qos:problem:invalid_parameter"])]
     title: Annotated[str, Field(examples=["A parameter can't be used"])]
     status: Annotated[int, Field(examples=[422])]
-    detail: Annotated[str | None, Field(examples=["window: must be one of today, 7d, 28d"])] = None
+    detail: Annotated[str | None, Field(examples=["window: today, a number of days such as 28d"])] = None
+    reason: Annotated[str, Field(examples=["invalid_parameter"])]
     errors: list[FieldProblem] | None = None
 
 
@@ -60,14 +61,21 @@ class StaffOnly(Exception):
 
 def problem(
     status: int,
-    kind: str,
+    reason: str,
     title: str,
     detail: str | None = None,
     errors: list[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The response for one problem. `kind` becomes `urn:qos:problem:<kind>`."""
-    body = Problem(type=f"urn:qos:problem:{kind}", title=title, status=status, detail=detail, errors=errors)
+    """The response for one problem."""
+    body = Problem(
+        type=f"urn:procedure-qos:problem:{reason}",
+        title=title,
+        status=status,
+        detail=detail,
+        reason=reason,
+        errors=errors,
+    )
     return JSONResponse(
         body.model_dump(exclude_none=True),
         status_code=status,
@@ -97,7 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownApplication, _unknown_application)
     app.add_exception_handler(TooManySubscribers, _too_many)
     app.add_exception_handler(TransientFailure, _away)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -105,12 +113,12 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
     fields = [FieldProblem(field=str(item["loc"][-1]), rule=str(item["msg"])) for item in errors]
     detail = "; ".join(f"{item.field}: {item.rule}" for item in fields)
-    return problem(422, "invalid-parameter", "A parameter can't be used", detail, fields)
+    return problem(422, "invalid_parameter", "A parameter can't be used", detail, fields)
 
 
 async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
     fields = [FieldProblem(field=error.field, rule=error.rule)] if isinstance(error, BadParameter) else []
-    return problem(422, "invalid-parameter", "A parameter can't be used", str(error), fields)
+    return problem(422, "invalid_parameter", "A parameter can't be used", str(error), fields)
 
 
 async def _staff_only(_request: Request, error: Exception) -> JSONResponse:
@@ -119,7 +127,7 @@ async def _staff_only(_request: Request, error: Exception) -> JSONResponse:
         challenge += ', error="invalid_token"'
     return problem(
         401,
-        "staff-only",
+        "staff_only",
         "Staff only",
         "Exact figures and single cases need the staff token: Authorization: Bearer <token>",
         headers={"WWW-Authenticate": challenge},
@@ -127,21 +135,21 @@ async def _staff_only(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unknown_procedure(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(404, "unknown-procedure", "Unknown procedure", "No procedure of this id is registered")
+    return problem(404, "unknown_procedure", "Unknown procedure", "No procedure of this id is registered")
 
 
 async def _unknown_organisation(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(404, "unknown-organisation", "Unknown organisation", "No procedure of this organisation is known")
+    return problem(404, "unknown_organisation", "Unknown organisation", "No procedure of this organisation is known")
 
 
 async def _unknown_application(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(404, "unknown-application", "Unknown application", "This procedure has no application of this id")
+    return problem(404, "unknown_application", "Unknown application", "This procedure has no application of this id")
 
 
 async def _too_many(_request: Request, _error: Exception) -> JSONResponse:
     return problem(
         503,
-        "too-many-streams",
+        "too_many_streams",
         "Too many streams",
         "All streams of this instance are taken",
         headers={"Retry-After": RETRY_AFTER_SECONDS},
@@ -159,11 +167,12 @@ async def _away(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def of_http(_request: Request, error: Exception) -> JSONResponse:
+    """What routing refuses: no such address, no such method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     phrase = HTTPStatus(status).phrase
-    return problem(status, phrase.lower().replace(" ", "-"), phrase, headers=headers)
+    return problem(status, phrase.lower().replace(" ", "_").replace("-", "_"), phrase, headers=headers)
 
 
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:

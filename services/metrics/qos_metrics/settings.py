@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+
 from qos_runtime.settings import RuntimeSettings
 
 
@@ -20,6 +21,9 @@ class MetricsSettings(RuntimeSettings):
         default=None, validation_alias="QOS_METRICS_STAFF_TOKEN_SHA256", repr=False
     )
     staff_open: bool = Field(default=False, validation_alias="QOS_METRICS_STAFF_OPEN")
+
+    criteria: str | None = Field(default=None, validation_alias="QOS_CRITERIA")
+    stop_seconds: Annotated[int, Field(ge=1, le=300)] = Field(default=10, validation_alias="QOS_METRICS_STOP_SECONDS")
 
     pool_size: Annotated[int, Field(ge=2, le=100)] = Field(default=8, validation_alias="QOS_METRICS_POOL_SIZE")
     statement_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(

@@ -7,7 +7,6 @@ from typing import Any
 
 from qos_domain.cells import SETTLING_DAYS
 from qos_domain.criteria import PRINCIPLES
-
 from qos_metrics.ports import Everything, ListFilter, OneOrganisation, OneProcedure, Page, Part, Scope
 
 LIVE = "SELECT generation FROM generations WHERE status = 'live'"
@@ -17,10 +16,7 @@ PROGRESS = """
         (SELECT count(*) FROM rejudgements WHERE generation = $1)
     FROM partition_offsets WHERE generation = $1
 """
-PROCESSED_OFFSETS = """
-    SELECT o.topic, o.partition, o.next_offset FROM partition_offsets o JOIN generations g USING (generation)
-    WHERE g.status = 'live'
-"""
+PROCESSED_OFFSETS = "SELECT topic, partition, next_offset FROM partition_offsets WHERE generation = $1"
 HISTORY = """
     SELECT '[' || string_agg(fact, ',') || ']' FROM procedure_facts WHERE generation = $1 AND procedure_id = $2
 """
@@ -59,10 +55,24 @@ MAP_COLUMNS = ", ".join(
     + ["l.contradictions"]
 )
 
-# A case in hours is overdue and due soon by the instant, any other by the day.
-_LATE = "coalesce(CASE WHEN due_at IS NOT NULL THEN due_at < $3::timestamptz ELSE breach_date <= $2::date END, false)"
-_SOON = """coalesce(CASE WHEN due_soon_at IS NOT NULL THEN due_soon_at <= $3::timestamptz
-    ELSE due_soon_date <= $2::date END, false)"""
+
+def late(*, day: str, moment: str) -> str:
+    """Whether a case is overdue: in hours by the instant, any other by the day (placeholders)."""
+    return (
+        f"coalesce(CASE WHEN due_at IS NOT NULL THEN due_at < {moment}::timestamptz"
+        f" ELSE breach_date <= {day}::date END, false)"
+    )
+
+
+def soon(*, day: str, moment: str) -> str:
+    """Whether a case has few days or hours left, or none."""
+    return (
+        f"coalesce(CASE WHEN due_soon_at IS NOT NULL THEN due_soon_at <= {moment}::timestamptz"
+        f" ELSE due_soon_date <= {day}::date END, false)"
+    )
+
+
+_LATE, _SOON = late(day="$2", moment="$3"), soon(day="$2", moment="$3")
 
 DUE_CASES = f"""
     SELECT application_id, organisation_id, channel, arrival_date, due_date, breach_date, due_at,
@@ -98,24 +108,46 @@ def scope_condition(scope: Scope, arguments: Arguments) -> str:
 
 
 def sums(generation: int, scope: Scope, as_of: date, parts: Sequence[Part]) -> tuple[str, list[Any]]:
-    """Rows of (part's number, channel, online, measure, bin, value)."""
+    """Rows of (channel, online, measure, bin, the value of each part); a value may be null, and 0 may be left out.
+
+    Parts of some measures are read by one scan of all their days: most of what it costs is walking the index.
+    """
     arguments = Arguments([generation])
     where = scope_condition(scope, arguments)
-    selects = []
-    for number, part in enumerate(parts):
-        span = part.span.until(as_of)
-        conditions = [where, f"date BETWEEN {arguments.add(span.start)} AND {arguments.add(span.end)}"]
-        if part.measures is not None:
-            conditions.append(f"measure = ANY ({arguments.add(list(part.measures))}::text[])")
-        for measure, days in SETTLING_DAYS.items():
-            if part.measures is None or measure in part.measures:
-                conditions.append(f"NOT (measure = '{measure}' AND date > {arguments.add(as_of)}::date - {days})")
-        selects.append(
-            f"SELECT {number}, channel, online, measure, bin, sum(value)::bigint FROM day_buckets"  # noqa: S608 - placeholders
-            f" WHERE generation = $1 AND {' AND '.join(conditions)}"
-            " GROUP BY channel, online, measure, bin HAVING sum(value) <> 0"
-        )
-    return " UNION ALL ".join(selects), arguments.values
+    whole = [index for index, part in enumerate(parts) if part.measures is None]
+    some = [index for index, part in enumerate(parts) if part.measures is not None]
+    scans = [[index] for index in whole] + ([some] if some else [])
+    return " UNION ALL ".join(_scan(where, as_of, parts, scan, arguments) for scan in scans), arguments.values
+
+
+def _scan(where: str, as_of: date, parts: Sequence[Part], scan: list[int], arguments: Arguments) -> str:
+    spans = {index: parts[index].span.until(as_of) for index in scan}
+    first = arguments.add(min(span.start for span in spans.values()))
+    last = arguments.add(max(span.end for span in spans.values()))
+    conditions = [where, f"date BETWEEN {first} AND {last}"]
+    measures = {measure for index in scan for measure in parts[index].measures or ()}
+    if measures:
+        conditions.append(f"measure = ANY ({arguments.add(sorted(measures))}::text[])")
+    for measure, days in SETTLING_DAYS.items():
+        if not measures or measure in measures:
+            conditions.append(f"NOT (measure = '{measure}' AND date > {arguments.add(as_of)}::date - {days})")
+    values = []
+    for index, part in enumerate(parts):
+        if index not in spans:
+            values.append("NULL")
+            continue
+        if len(scan) == 1:
+            values.append("sum(value)")
+            continue
+        wanted = [f"date BETWEEN {arguments.add(spans[index].start)} AND {arguments.add(spans[index].end)}"]
+        if part.measures is not None and set(part.measures) != measures:
+            wanted.append(f"measure = ANY ({arguments.add(list(part.measures))}::text[])")
+        values.append(f"sum(value) FILTER (WHERE {' AND '.join(wanted)})")
+    sums_of = ", ".join(f"({value})::bigint" for value in values)
+    return (
+        f"SELECT channel, online, measure, bin, {sums_of} FROM day_buckets"  # noqa: S608 - placeholders
+        f" WHERE generation = $1 AND {' AND '.join(conditions)} GROUP BY channel, online, measure, bin"
+    )
 
 
 def workloads(generation: int, scope: Scope, *, gone_by: bool) -> tuple[str, list[Any]]:
@@ -165,9 +197,7 @@ def list_conditions(wanted: ListFilter, arguments: Arguments) -> str:
     return " AND ".join(conditions)
 
 
-def procedures(
-    columns: str, generation: int, wanted: ListFilter, page: Page
-) -> tuple[str, list[Any]]:
+def procedures(columns: str, generation: int, wanted: ListFilter, page: Page) -> tuple[str, list[Any]]:
     """A page of procedures, with levels where they are assessed; rows before an id come in descending order."""
     arguments = Arguments([generation])
     conditions = list_conditions(wanted, arguments)

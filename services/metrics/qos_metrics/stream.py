@@ -7,7 +7,6 @@ the log's own, so any instance understands the position that another one gave.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -41,8 +40,9 @@ class Position:
 class Message:
     """One message of `qos-levels` or `sla-events`, as a subscriber gets it.
 
-    `event` is the server-sent event's name, `data` its JSON text. `revision` grows per procedure in `qos-levels`; it is
-    None for events, which `event_id` tells apart.
+    `event` is the server-sent event's name, `data` its JSON text with exact figures, `public` the one with small counts
+    withheld; None where it is about a single case. `revision` grows per procedure in `qos-levels`; it is None for
+    events, which `event_id` tells apart.
     """
 
     position: Position
@@ -52,16 +52,20 @@ class Message:
     organisation_id: str | None
     revision: int | None
     data: str
+    public: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages a subscriber wants; an empty filter takes all."""
+    """Which messages a subscriber wants: those of a procedure, of an organisation, or all that the audience may see."""
 
+    staff: bool
     procedure_id: str | None = None
     organisation_id: str | None = None
 
     def takes(self, message: Message) -> bool:
+        if message.public is None and not self.staff:
+            return False
         if self.procedure_id is not None and message.procedure_id != self.procedure_id:
             return False
         return self.organisation_id is None or message.organisation_id == self.organisation_id
@@ -172,9 +176,8 @@ class Hub:
             self._seen.popitem(last=False)
         return False
 
-    @contextmanager
-    def subscribe(self, wanted: Filter, after: Position | None = None) -> Iterator[Subscription]:
-        """A subscription from now on or, with `after`, from that position on.
+    def subscribe(self, wanted: Filter, after: Position | None = None) -> Subscription:
+        """A subscription from now on or, with `after`, from that position on; `leave` ends it.
 
         Partitions are read side by side, so messages appended up to `overlap_ms` before `after` in other partitions are
         given (perhaps again): nothing is left out. Where memory doesn't reach back that far, a Gap comes first. Raises
@@ -185,10 +188,11 @@ class Hub:
         past = [] if after is None else list(self._since(after, wanted))
         subscription = Subscription(wanted, self._queue_limit + len(past), deque(past))
         self._subscriptions.add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Nothing more is offered to it. May be repeated."""
+        self._subscriptions.discard(subscription)
 
     def _since(self, after: Position, wanted: Filter) -> Iterator[Message | Gap]:
         start_ms = after.appended_ms - self._overlap_ms

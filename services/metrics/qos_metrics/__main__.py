@@ -1,0 +1,67 @@
+"""`python -m qos_metrics`: serve until SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+import asyncpg
+import uvicorn
+
+from qos_domain.calendar import UnknownCalendar
+from qos_domain.criteria import InvalidCriteria
+from qos_metrics.bootstrap import build, connected, running
+from qos_metrics.settings import MetricsSettings
+from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging, get_logger
+
+_HELP = """
+Serves indicators, QOS levels, the quality map, the live stream and the metrics for Prometheus. Reads only.
+
+Environment: KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, and either QOS_METRICS_STAFF_TOKEN_SHA256 or
+QOS_METRICS_STAFF_OPEN=true are required; QOS_METRICS_HOST, QOS_METRICS_PORT and the limits have defaults (docs/api.md).
+"""
+
+
+async def serve(settings: MetricsSettings) -> None:
+    """Serve until a signal, then end streams and finish the requests under way."""
+    async with connected(settings) as pool:
+        service = build(settings, pool)
+        config = uvicorn.Config(
+            service.app,
+            host=settings.host,
+            port=settings.port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=settings.stop_seconds,
+        )
+        async with running(service):
+            get_logger(__name__).info("serving", host=settings.host, port=settings.port)
+            await uvicorn.Server(config).serve()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    argparse.ArgumentParser(
+        prog="python -m qos_metrics", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(arguments)
+    try:
+        settings = MetricsSettings.from_environment()
+        configure_logging(service="metrics", level=settings.log_level, log_format=settings.log_format)
+        # uvicorn raises the signal again once it has finished; this takes it, so that all is closed in order.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        asyncio.run(serve(settings))
+    except (NotConfigured, UnknownCalendar, InvalidCriteria) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except (asyncpg.PostgresError, OSError) as error:
+        sys.stderr.write(f"the database of DATABASE_URL doesn't answer: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""What the routes work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qos_metrics.access import Gate
+from qos_metrics.service import MetricsService
+from qos_metrics.stream import Hub
+
+if TYPE_CHECKING:
+    from prometheus_client import Histogram
+
+    from qos_metrics.settings import MetricsSettings
+    from qos_runtime.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: "MetricsSettings"
+    service: MetricsService
+    gate: Gate
+    hub: Hub
+    following: Callable[[], bool]
+    health: "Health"
+    request_seconds: "Histogram"
+    exposition: Callable[[], bytes]
