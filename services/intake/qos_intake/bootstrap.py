@@ -33,6 +33,7 @@ class Service:
     publisher: KafkaPublisher
     registry: RegistryFollower
     relay: InboxRelay
+    owners: OwnersInMemory
 
 
 def build(settings: IntakeSettings, *, sources: Sources | None = None, clock: Clock | None = None) -> Service:
@@ -63,7 +64,7 @@ def build(settings: IntakeSettings, *, sources: Sources | None = None, clock: Cl
             caught_up=lambda: registry.caught_up,
         )
     )
-    return Service(app=app, publisher=publisher, registry=registry, relay=relay)
+    return Service(app=app, publisher=publisher, registry=registry, relay=relay, owners=owners)
 
 
 @asynccontextmanager

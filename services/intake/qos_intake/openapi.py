@@ -98,7 +98,7 @@ _UNAVAILABLE: Final = {
 }
 _MANY: Final = {"207": _answer("Some events were rejected; the results say which and why.", _REF["Answer"])}
 
-_SECURITY: Final = [{"key": []}, {"bearer": []}]
+_SECURITY: Final[list[dict[str, list[str]]]] = [{"key": []}, {"bearer": []}]
 _SECURITY_SCHEMES: Final = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The key of the emitting source."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a bearer token."},
