@@ -4,13 +4,17 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 EVERY_SECONDS = 0.05
 
 
+@overload
+async def eventually(probe: Callable[[], Awaitable[T]], *, within: float = ...) -> T: ...
+@overload
+async def eventually(probe: Callable[[], T], *, within: float = ...) -> T: ...
 async def eventually(probe: Callable[[], T | Awaitable[T]], *, within: float = 10.0) -> T:
     """What `probe` returns, as soon as it returns without AssertionError and something true.
 

@@ -120,11 +120,11 @@ def test_root_keeps_its_directories_closed_and_postgresql_its_data_elsewhere(hom
     assert not data.exists()
 
 
-def command_line(home: Home, *arguments: str) -> "subprocess.Popen[str]":
+def command_line(home: Home, *arguments: str, **more: str) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if name not in Addresses("", "").environment()}
     return subprocess.Popen(
         [sys.executable, "-m", "qos_local", *arguments],
-        env={**environment, "QOS_HOME": str(home.root)},
+        env={**environment, "QOS_HOME": str(home.root), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -161,6 +161,26 @@ def test_the_command_line_tells_a_failure_in_two_sentences(home: Home) -> None:
     with command_line(home, "status") as status:
         status.communicate(timeout=30)
     assert status.returncode == 1
+
+
+def test_services_that_are_given_are_used_and_nothing_is_started(
+    home: Home, kafka: str, database_url: str, topic_prefix: str, free_port: int
+) -> None:
+    given = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": database_url, "QOS_TOPIC_PREFIX": topic_prefix}
+    with command_line(home, "up", **given) as up:
+        said, _ = up.communicate(timeout=60)
+    assert up.returncode == 0, said
+    assert kafka in said
+    assert not home.root.exists()
+    with command_line(home, "topics", "check", **given) as check:
+        said, _ = check.communicate(timeout=60)
+    assert check.returncode == 0, said
+    away = {**given, "DATABASE_URL": f"postgresql://qos:hidden@127.0.0.1:{free_port}/qos"}
+    with command_line(home, "up", **away) as up:
+        said, _ = up.communicate(timeout=60)
+    assert up.returncode == 1
+    assert "postgres: no answer to a query" in said
+    assert "hidden" not in said
 
 
 def test_two_ups_at_once_do_not_get_in_each_others_way(home: Home) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home, tail
-from qos_local.stack.stack import SERVICES, Addresses, Stack, describe, given_addresses, make_topics
+from qos_local.stack.stack import SERVICES, Addresses, Stack, describe, given_addresses, make_topics, require_database
 
 console = Console(soft_wrap=True, highlight=False)
 topics = typer.Typer(help="Kafka topics: create the missing ones, compare the others with their definitions.")
@@ -158,6 +158,8 @@ def bring_up(out: Console) -> Addresses:
     if addresses is None:
         with _interruptible(out), Reporter(out) as reporter:
             addresses = Stack(home).up(say=reporter.say, progress=reporter)
+    else:
+        require_database(addresses)
     _complain(make_topics(addresses).differing)
     return addresses
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from qos_domain.errors import TransientFailure
@@ -131,6 +132,26 @@ def given_addresses(environment: Mapping[str, str], home: Home) -> Addresses | N
             remedy="set both KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or neither",
         )
     return Addresses(given["KAFKA_BOOTSTRAP_SERVERS"], given["DATABASE_URL"])
+
+
+def require_database(addresses: Addresses) -> None:
+    """Return when the database has answered a query. Raises StackFailed when it does not."""
+
+    async def ask() -> None:
+        connection = await asyncpg.connect(addresses.database_url, timeout=10)
+        try:
+            await connection.fetchval("SELECT 1")
+        finally:
+            await connection.close()
+
+    try:
+        asyncio.run(ask())
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise StackFailed(
+            service="postgres",
+            problem=f"no answer to a query ({type(error).__name__})",
+            remedy="check DATABASE_URL, and whether the server runs",
+        ) from error
 
 
 def make_topics(addresses: Addresses) -> TopicReport:
