@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 
 from qos_intake.problems import Refused
 
-MAX_RECORD_CHARACTERS: Final = 64 * 1024
-# What spreadsheets write: UTF-8 with or without a byte order mark, and the Japanese Windows code page.
+MAX_RECORD_BYTES: Final = 64 * 1024
+# What spreadsheets write: UTF-8, and the Japanese Windows code page. In both, a byte that is a line end or a quote is
+# never a part of another character, so records can be found before they are decoded.
 _CODECS: Final = {
-    "utf-8": "utf-8-sig",
-    "utf8": "utf-8-sig",
-    "us-ascii": "utf-8-sig",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
     "shift_jis": "cp932",
     "windows-31j": "cp932",
     "cp932": "cp932",
@@ -20,7 +21,8 @@ _CODECS: Final = {
 
 
 class Record(NamedTuple):
-    """`row` counts records from 1, the header included, as a spreadsheet does. `cells` None: it isn't valid CSV."""
+    """`row` counts records from 1, the header included, as a spreadsheet does. `cells` None: it isn't valid CSV, or has
+    other bytes than its character set."""
 
     row: int
     cells: list[str] | None
@@ -35,48 +37,46 @@ class CsvRecords:
         if codec is None:
             rule = "text/csv; charset=utf-8 or shift_jis"
             raise Refused("unsupported_media_type", field="Content-Type", rule=rule)
-        self._decoder = codecs.getincrementaldecoder(codec)(errors="strict")
-        self._rest = ""
-        self._lines: list[str] = []
+        self._codec = codec
+        self._rest = b""
+        self._lines: list[bytes] = []
         self._quotes = 0
-        self._length = 0
         self._row = 0
 
     def feed(self, chunk: bytes, *, last: bool = False) -> Iterator[Record]:
-        """The records that these bytes complete. Raises Refused when the file can't be read on: other bytes than its
-        character set has, or a quote that doesn't end."""
-        try:
-            text = self._rest + self._decoder.decode(chunk, final=last)
-        except UnicodeDecodeError:
-            raise self._unreadable("text in the character set that Content-Type names") from None
-        *lines, self._rest = text.split("\n")
+        """The records that these bytes complete. Raises Refused when the file can't be read on: a row without end,
+        which is most often a quote that is never closed."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
         if last and self._rest:
             lines.append(self._rest)
         for line in lines:
-            yield from self._add(line)
-        if self._length + len(self._rest) > MAX_RECORD_CHARACTERS or (last and self._lines):
-            raise self._unreadable(f"quotes that end, and rows of at most {MAX_RECORD_CHARACTERS} characters")
+            self._lines.append(line)
+            self._quotes += line.count(b'"')
+            if self._quotes % 2:
+                self._check(sum(map(len, self._lines)))
+                continue
+            record = b"\n".join(self._lines).removesuffix(b"\r")
+            self._check(len(record))
+            self._lines, self._quotes = [], 0
+            self._row += 1
+            if record.strip():
+                yield Record(self._row, self._cells(record))
+        self._check(len(self._rest))
+        if last and self._lines:
+            raise self._endless()
 
-    def _add(self, line: str) -> Iterator[Record]:
-        self._lines.append(line)
-        self._length += len(line)
-        self._quotes += line.count('"')
-        if self._quotes % 2:
-            if self._length > MAX_RECORD_CHARACTERS:
-                raise self._unreadable(f"quotes that end, and rows of at most {MAX_RECORD_CHARACTERS} characters")
-            return
-        record = "\n".join(self._lines).removesuffix("\r")
-        self._lines, self._quotes, self._length = [], 0, 0
-        self._row += 1
-        if record.strip():
-            yield Record(self._row, _cells(record))
+    def _cells(self, record: bytes) -> list[str] | None:
+        if self._row == 1:
+            record = record.removeprefix(codecs.BOM_UTF8)
+        try:
+            return next(csv.reader([record.decode(self._codec)], strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            return None
 
-    def _unreadable(self, rule: str) -> Refused:
+    def _check(self, length: int) -> None:
+        if length > MAX_RECORD_BYTES:
+            raise self._endless()
+
+    def _endless(self) -> Refused:
+        rule = f"quotes that are closed, and rows of at most {MAX_RECORD_BYTES} bytes"
         return Refused("malformed_request", field=f"row {self._row + 1}", rule=rule)
-
-
-def _cells(record: str) -> list[str] | None:
-    try:
-        return next(csv.reader([record], strict=True))
-    except csv.Error:
-        return None
