@@ -10,7 +10,7 @@ from qos_runtime.metric_defs import ALL, Kind, Metric
 _HEAD = """\
 # Prometheus metrics
 
-Made of [metric_defs.py](../shared/runtime/qos_runtime/metric_defs.py) by `python -m qos_runtime.metric_docs`; a test
+Made of `shared/runtime/qos_runtime/metric_defs.py` by `python -m qos_runtime.metric_docs`; a test
 compares. Every service serves its own at `GET /metrics`.
 
 | metric | type | labels | meaning |
