@@ -1,5 +1,6 @@
 """A processing service on a real database, and what that database holds, in the words of the domain."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,15 +10,20 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from qos_domain import criteria
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_domain.replay import Replay
 from qos_domain.rows import Row
+from qos_processing.assessing import Assessing
+from qos_processing.assessor import LevelAssessor
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
+from qos_processing.outgoing import Outgoing
 from qos_processing.rejudging import Rejudging
 from qos_processing.service import ProcessingService
+from qos_processing.sweep import Sweep
 from qos_processing.transactions import Transactions
 from qos_runtime.postgres import Pool, create_pool
 from support.builders import tokyo
@@ -55,6 +61,27 @@ class Processing:
             owned=lambda: range(self.log.partitions),
             chunk=3,
         )
+        self.outgoing = Outgoing("jp.lg.tokyo.qos.")
+        self.sweep = self.another_sweep()
+        self.assessor = self.another_assessor()
+
+    def known_until(self, _partition: int) -> datetime:
+        """Nothing waits in this log: what there is was applied."""
+        return self.clock.at
+
+    def another_sweep(self) -> Sweep:
+        return Sweep(
+            self.transactions,
+            calendar=self.calendar,
+            clock=self.clock,
+            outgoing=self.outgoing,
+            known_until=self.known_until,
+            chunk=3,
+        )
+
+    def another_assessor(self) -> LevelAssessor:
+        assessing = Assessing(criteria.load(), calendar=self.calendar, clock=self.clock, known_until=self.known_until)
+        return LevelAssessor(self.transactions, assessing, clock=self.clock, outgoing=self.outgoing, chunk=3)
 
     def another_service(self, registry: CollectorRegistry | None = None) -> ProcessingService:
         """A service as another worker would have it: nothing cached, on the same database."""
@@ -101,6 +128,11 @@ class Processing:
             )
             found.setdefault(row["procedure_id"], {})[key] = row["value"]
         return found
+
+    async def sent(self, topic: str) -> list[dict[str, Any]]:
+        """The CloudEvents in the outbox for a topic, in their order."""
+        rows = await self.pool.fetch("SELECT value FROM outbox WHERE topic = $1 ORDER BY partition, seq", topic)
+        return [json.loads(value) for (value,) in rows]
 
     async def case(self, application_id: str = "A-1") -> dict[str, Any]:
         """The row of a case."""

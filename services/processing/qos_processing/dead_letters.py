@@ -63,7 +63,8 @@ class DeadLetter:
         return _JSON.encode([(name, _base64(value)) for name, value in self.record.headers]).decode()
 
     def message(self) -> Message:
-        """What goes to the topic `dead-letters`: JSON, with the original bytes in base64."""
+        """What goes to the topic `dead-letters`: JSON, with the original bytes in base64. The original key may be as
+        large as a message, so it stands there too, and not as the message's key."""
         value = _JSON.encode(
             _Body(
                 id=self.event_id,
@@ -79,7 +80,7 @@ class DeadLetter:
                 headers=[(name, _base64(value)) for name, value in self.record.headers],
             )
         )
-        return Message(DEAD_LETTERS, self.record.key, self.event_id, value)
+        return Message(DEAD_LETTERS, self.event_id.encode(), self.event_id, value)
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):

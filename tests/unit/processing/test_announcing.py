@@ -169,7 +169,9 @@ def _at(day: date | None, hour: int) -> datetime | None:
     return None if day is None else tokyo(f"{day} {hour:02}:00")
 
 
-@given(st.lists(st.tuples(rows(), instants), min_size=1, max_size=5).map(lambda story: sorted(story, key=lambda s: s[1])))
+@given(
+    st.lists(st.tuples(rows(), instants), min_size=1, max_size=5).map(lambda story: sorted(story, key=lambda s: s[1]))
+)
 def test_there_is_something_to_say_if_and_only_if_it_is_time_to_look(story: list[tuple[CaseRow, datetime]]) -> None:
     said = NOTHING_YET
     for row, now in story:

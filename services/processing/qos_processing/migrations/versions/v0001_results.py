@@ -211,7 +211,7 @@ _TABLES = (
         partition int NOT NULL,
         seq bigint NOT NULL,
         topic text NOT NULL,
-        key bytea,
+        key bytea NOT NULL,
         event_id text NOT NULL,
         value bytea NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
