@@ -35,19 +35,19 @@ from qos_domain.vocabulary import Channel, NotificationChannel, Outcome
 
 CaseKey: TypeAlias = tuple[str, str]
 
-# An application id starts with a letter or digit, so this can't be one.
+# An application id starts with a letter or digit, so this can't be one; nor is it in any source or event id.
 UNATTACHED = "!"
 
 
 def case_key(event: Event) -> CaseKey:
     """(procedure_id, application_id) of a case event; an event without an application is a case of its own, which
-    a correction of it joins by naming it."""
+    every correction of it joins by naming it."""
     data = event.data
     if isinstance(data, Procedure):
         raise TypeError("a registry event belongs to no case")
     if data.application_id is not None:
         return (data.procedure_id, data.application_id)
-    return (data.procedure_id, f"{UNATTACHED}{event.source}#{event.corrects or event.id}")
+    return (data.procedure_id, f"{UNATTACHED}{event.source}{UNATTACHED}{event.corrects or event.id}")
 
 
 def is_unattached(key: CaseKey) -> bool:
