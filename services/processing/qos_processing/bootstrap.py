@@ -4,15 +4,24 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from qos_domain import criteria
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
+from qos_processing.assessing import Assessing
+from qos_processing.assessor import LevelAssessor
 from qos_processing.dead_letters import DeadLetterLimit
+from qos_processing.horizon import Horizon
+from qos_processing.leader import Leader
+from qos_processing.outbox import Publisher
+from qos_processing.outgoing import Outgoing
+from qos_processing.rejudging import Rejudging
 from qos_processing.service import ProcessingService
 from qos_processing.settings import ProcessingSettings
+from qos_processing.sweep import Sweep
 from qos_processing.topic_ids import TopicIdentity
 from qos_processing.transactions import Transactions
 from qos_processing.worker import serve
-from qos_runtime.clock import SystemClock
+from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
 from qos_runtime.postgres import create_pool, database_answers
 
@@ -35,6 +44,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             partitions=settings.partitions,
             dead_letter_limit=DeadLetterLimit(share=settings.dead_letter_share, window=settings.dead_letter_window),
         )
+        rejudging = Rejudging(transactions, calendar=calendar, clock=clock, owned=lambda: service.owned)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
         await serve(
@@ -44,8 +54,29 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             clock=clock,
             registry=registry,
             health=health,
-            alongside=[identity.keep_verifying],
+            alongside=[
+                identity.keep_verifying,
+                rejudging.run,
+                _leader(settings, transactions, calendar, clock, registry).run,
+            ],
             on_stopping=on_stopping,
         )
     finally:
         pool.terminate()
+
+
+def _leader(
+    settings: ProcessingSettings,
+    transactions: Transactions,
+    calendar: Calendar,
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> Leader:
+    """What one worker does for all: publish the outbox, announce what falls due, assess levels."""
+    outgoing = Outgoing(settings.event_type_prefix)
+    horizon = Horizon(transactions, settings, clock=clock)
+    publisher = Publisher(transactions, settings, registry=registry)
+    sweep = Sweep(transactions, calendar=calendar, clock=clock, outgoing=outgoing, known_until=horizon.known_until)
+    assessing = Assessing(criteria.load(), calendar=calendar, clock=clock, known_until=horizon.known_until)
+    assessor = LevelAssessor(transactions, assessing, clock=clock, outgoing=outgoing)
+    return Leader(settings.database_url, [horizon.run, publisher.run, sweep.run, assessor.run])

@@ -30,6 +30,10 @@ _TIMEOUT_SECONDS = 10.0
 _EVERY_SECONDS = 30.0
 
 
+class UnknownTopic(TransientFailure):
+    """The broker doesn't know an input topic, as may happen for a moment."""
+
+
 class TopicIdentity:
     """Compares the broker's ids of the input topics with those remembered beside the offsets."""
 
@@ -38,7 +42,8 @@ class TopicIdentity:
         self._settings = settings
 
     async def verify(self) -> None:
-        """Raises LogMismatch when a topic was made anew, TransientFailure when broker or database don't answer.
+        """Raises LogMismatch when a topic was made anew; TransientFailure when broker or database don't answer, or the
+        broker doesn't know a topic (for a moment, or for good: see `keep_verifying`).
 
         Offsets that have no id yet are given the present one.
         """
@@ -52,13 +57,25 @@ class TopicIdentity:
             raise TransientFailure(f"the topics' ids can't be read ({type(error).__name__})") from error
 
     async def keep_verifying(self) -> None:
-        """Verify again and again, for offsets that are stored later and topics that are made anew meanwhile."""
+        """Verify again and again, for offsets that are stored later and topics that are deleted or made anew meanwhile.
+
+        Raises LogMismatch when a topic is found to be another one, or is still unknown a while after it was missed.
+        """
+        missed = False
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             try:
                 await self.verify()
+            except UnknownTopic as error:
+                if missed:
+                    raise LogMismatch(
+                        f"{error}: it was deleted. Restore the log, and start the worker again."
+                    ) from error
+                missed = True
             except TransientFailure as error:
                 _log.warning("topics_not_verified", error=str(error))
+            else:
+                missed = False
 
     def _compare(self, found: Mapping[str, UUID], remembered: Mapping[str, UUID]) -> None:
         for topic, topic_id in remembered.items():
@@ -83,7 +100,10 @@ _REMEMBER = """
 
 
 async def topic_ids(settings: RuntimeSettings, topics: Collection[str]) -> Mapping[str, UUID]:
-    """The ids of these topics (names as on the broker). Raises TransientFailure when the broker doesn't answer so."""
+    """The ids of these topics (names as on the broker).
+
+    Raises UnknownTopic when the broker doesn't know one, TransientFailure when it doesn't answer.
+    """
     client = AIOKafkaClient(**connection(settings), client_id="qos-topic-ids")
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -96,7 +116,7 @@ async def topic_ids(settings: RuntimeSettings, topics: Collection[str]) -> Mappi
     found = {}
     for code, name, topic_id, *_ in response.topics:
         if code:
-            raise TransientFailure(f"topic {name}: {for_code(code).__name__}")
+            raise UnknownTopic(f"the broker doesn't know the topic {name} ({for_code(code).__name__})")
         found[name] = topic_id
     return found
 
