@@ -8,7 +8,7 @@ the case, and exactly that is taken away when the case changes. Domain document,
 from datetime import date, datetime
 
 from qos_domain.calendar import Calendar
-from qos_domain.case import CaseKey, CaseView, Submission, is_unattached
+from qos_domain.case import CaseKey, CaseView, Feedback, Inquiry, Submission, is_unattached
 from qos_domain.clock import Judgement, judge
 from qos_domain.measures import Measure
 from qos_domain.registry import History, Version
@@ -67,7 +67,9 @@ def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) 
     if view.conflicts:
         counts.add("conflicts", reference_date, count=view.conflicts)
     _start(counts, view, version, calendar)
-    _voices(counts, view, version, calendar)
+    # An event without an application is a case of its own: of its corrections the latest stands.
+    inquiries = view.inquiries[-1:] if is_unattached(key) else view.inquiries
+    _voices(counts, view.feedback, inquiries, version, calendar)
     return Projection(case, counts.rows)
 
 
@@ -226,13 +228,15 @@ def _what_became(view: CaseView, version: Version) -> Measure:
     return "started_abandoned" if view.abandoned else "started_pending"
 
 
-def _voices(counts: _Counts, view: CaseView, version: Version, calendar: Calendar) -> None:
+def _voices(
+    counts: _Counts, feedback: Feedback | None, inquiries: tuple[Inquiry, ...], version: Version, calendar: Calendar
+) -> None:
     """Feedback and inquiries count by their own channel and date, also without a submission."""
-    if view.feedback is not None:
-        rated = view.feedback.payload
-        day = calendar.local_date(view.feedback.at)
+    if feedback is not None:
+        rated = feedback.payload
+        day = calendar.local_date(feedback.at)
         counts.under(rated.channel, online=version.is_online(rated.channel)).add("rating", day, rated.rating)
-    for inquiry in view.inquiries:
+    for inquiry in inquiries:
         channel = inquiry.payload.channel
         day = calendar.local_date(inquiry.at)
         counts.under(channel, online=version.is_online(channel)).add("inquiries", day)

@@ -174,12 +174,3 @@ def test_feedback_counts_without_a_submission_and_the_latest_of_an_application()
         happened("feedback.submitted", "2025-05-21", rating=5, channel="online"),
     )
     assert {key for key in rows if key[0] == "rating"} == {("rating", "2025-05-21", 5)}
-
-
-def test_a_correction_of_unattached_feedback_joins_it() -> None:
-    first = happened("feedback.submitted", "2025-05-20", application=None, rating=1, channel="online", id="f1")
-    better = happened(
-        "feedback.submitted", "2025-05-20", application=None, rating=4, channel="online", id="f2", corrects="f1"
-    )
-    _, rows = told(registered(), first, better)
-    assert rows == {("rating", "2025-05-20", 4): 1}
