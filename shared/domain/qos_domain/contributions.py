@@ -13,7 +13,7 @@ from qos_domain.clock import Judgement, judge
 from qos_domain.measures import Measure
 from qos_domain.registry import History, Version
 from qos_domain.rows import CaseResult, CaseRow, CaseStatus, Projection, Row
-from qos_domain.vocabulary import CASHLESS_METHODS, Channel, Outcome, Unit
+from qos_domain.vocabulary import CASHLESS_METHODS, Channel, Outcome, Stop, Unit
 
 # Changed logic gives other contributions: it needs a new generation of tables, never a mixture.
 LOGIC_VERSION = 1
@@ -57,7 +57,7 @@ def project(key: CaseKey, view: CaseView, history: History, calendar: Calendar) 
         counts = _Counts(version.organisation_id, channel, online=version.is_online(channel))
         judgement = judge(view.clock, version.procedure.clock, rule.period(channel), calendar)
         case = _end_and_result(counts, view, judgement, calendar, submission)
-        _stages(counts, view, case, judgement, calendar)
+        _stages(counts, view, case, judgement, version.procedure.clock.stop, calendar)
         _decision(counts, view, calendar)
         _application(counts, view, submission, case.reference_date)
         for payment in view.payments:
@@ -163,8 +163,11 @@ def _breached_before(at: datetime | None, day: date, judgement: Judgement, breac
     return breach_date <= day
 
 
-def _stages(counts: _Counts, view: CaseView, case: CaseRow, judgement: Judgement, calendar: Calendar) -> None:
-    """Processing time in all and by stage, of a case that stopped; a negative stage is absent."""
+def _stages(
+    counts: _Counts, view: CaseView, case: CaseRow, judgement: Judgement, stop_by: Stop, calendar: Calendar
+) -> None:
+    """Processing time in all and by stage, of a case that stopped, and the notification if that stopped it; a negative
+    stage is absent."""
     stop_date, arrival_date = case.stop_date, case.reference_date
     if stop_date is None:
         return
@@ -182,7 +185,7 @@ def _stages(counts: _Counts, view: CaseView, case: CaseRow, judgement: Judgement
     for measure, begin, end in stages:
         if begin is not None and end is not None and begin <= end:
             counts.add(measure, stop_date, (end - begin).days)
-    if view.result is not None and view.result.at == judgement.stop_at:
+    if view.result is not None and stop_by == "notification":
         counts.add("notified", stop_date, int(view.result.channel == "electronic"))
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
-from qos_domain.procedures import Period
+from qos_domain.procedures import ClockRules, Period
 from qos_domain.replay import Replay
 from qos_domain.rows import CaseRow
 from support.builders import happened, registered
@@ -94,6 +94,17 @@ def test_hours_withdrawn_on_the_breach_date_before_the_due_instant_is_no_breach(
     early, _ = told(within_a_day, arrived, happened("application.withdrawn", "2025-05-08 09:00"))
     late, _ = told(within_a_day, arrived, happened("application.withdrawn", "2025-05-08 11:00"))
     assert (early.result, late.result) == (None, "breached")
+
+
+def test_a_notification_sent_at_the_instant_of_the_decision_that_stopped_the_case_did_not_stop_it() -> None:
+    decision_stops = registered(clock=ClockRules(stop="decision"))
+    decided = happened("review.decided", "2025-05-12 10:00", outcome="approved")
+    notified = happened("notification.sent", "2025-05-12 10:00", channel="electronic")
+    case, rows = told(decision_stops, submitted(), decided, notified)
+    assert (case.status, case.stop_date) == ("stopped", date(2025, 5, 12))
+    assert "notified" not in {measure for measure, _, _ in rows}
+    _, rows = told(registered(), submitted(), decided, notified)
+    assert rows["notified", "2025-05-12", 1] == 1
 
 
 def test_without_a_period_there_is_volume_and_calendar_time_only() -> None:
