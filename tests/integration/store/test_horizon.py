@@ -1,6 +1,7 @@
 """How far what is processed is known to reach."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -26,7 +27,7 @@ async def applied(p: Processing, *at: str) -> None:
 
 
 @pytest.fixture
-async def horizon(database_url: str):  # type: ignore[no-untyped-def]
+async def horizon(database_url: str) -> AsyncIterator[tuple[Processing, Horizon]]:
     async with processing(database_url, partitions=1) as p:
         yield p, Horizon(p.transactions, UNUSED, clock=p.clock)
 

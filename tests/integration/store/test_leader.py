@@ -1,7 +1,7 @@
 """One worker leads at a time; another one leads when it is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -53,7 +53,7 @@ class Contest:
 
 
 @pytest.fixture
-async def contest(database_url: str):  # type: ignore[no-untyped-def]
+async def contest(database_url: str) -> AsyncIterator[Contest]:
     made = Contest(database_url)
     yield made
     for name in list(made.running):

@@ -117,9 +117,10 @@ async def test_what_was_sent_and_not_taken_out_is_sent_again_with_its_id(
     async def dies(*_: object) -> None:
         raise Died
 
-    with monkeypatch.context() as patched, pytest.raises(Died):
-        patched.setattr(postgres_outbox, "remove", dies)
+    monkeypatch.setattr(postgres_outbox, "remove", dies)
+    with pytest.raises(Died):
         await publisher(p, settings).run()
+    monkeypatch.undo()
     await put(p, 0, "c")
     await published(p, publisher(p, settings))
     assert [record.value for record in await read(settings, "sla-events")] == [b"a", b"b", b"a", b"b", b"c"]

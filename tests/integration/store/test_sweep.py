@@ -10,7 +10,8 @@ from support.processing import Processing
 
 pytestmark = pytest.mark.real
 
-# Five business days from 2 May, with Golden Week between: due on 13 May, breached on the 14th, due soon (one day left) from the 12th.
+# Five business days from 2 May, with Golden Week between: due on 13 May, breached on the 14th; from the 12th on one
+# day is left, which is due soon.
 ARRIVED = [registered(), happened("application.submitted", "2025-05-02 23:50", channel="online")]
 
 

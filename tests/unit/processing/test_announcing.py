@@ -1,4 +1,4 @@
-"""What is said of a case's due date, told as dated stories; and that the sweep looks exactly when there is something."""
+"""What is said of a case's due date, as dated stories; and that the sweep looks exactly when there is something."""
 
 from datetime import date, datetime, timedelta
 
