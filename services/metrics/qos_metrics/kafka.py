@@ -90,8 +90,16 @@ def _text(event: _CloudEvent, data: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def _consumer(settings: MetricsSettings, client_id: str) -> "AsyncIterator[AIOKafkaConsumer]":
+async def _consumer(
+    settings: MetricsSettings, client_id: str, topics: tuple[str, ...]
+) -> "AsyncIterator[tuple[AIOKafkaConsumer, dict[TopicPartition, str]]]":
+    """A consumer without a group, and the partitions it reads with their topic's base name.
+
+    Raises TransientFailure while a topic doesn't exist.
+    """
+    names = {settings.topic(topic): topic for topic in topics}
     consumer = AIOKafkaConsumer(
+        *names,
         **connection(settings),
         client_id=client_id,
         group_id=None,
@@ -102,25 +110,13 @@ async def _consumer(settings: MetricsSettings, client_id: str) -> "AsyncIterator
     )
     try:
         await consumer.start()
-        yield consumer
+        partitions = {partition: names[partition.topic] for partition in consumer.assignment()}
+        missing = set(topics) - set(partitions.values())
+        if missing:
+            raise TransientFailure(f"missing topics: {', '.join(sorted(missing))} (create them: qos topics create)")
+        yield consumer, partitions
     finally:
         await consumer.stop()
-
-
-async def _partitions(
-    consumer: AIOKafkaConsumer, settings: MetricsSettings, topics: tuple[str, ...]
-) -> dict[TopicPartition, str]:
-    """Every partition of these topics with the topic's base name. Raises TransientFailure while one doesn't exist."""
-    known = await consumer.topics()
-    missing = [settings.topic(topic) for topic in topics if settings.topic(topic) not in known]
-    if missing:
-        raise TransientFailure(f"missing topics: {', '.join(missing)}")
-    names = {settings.topic(topic): topic for topic in topics}
-    return {
-        TopicPartition(name, partition): base
-        for name, base in names.items()
-        for partition in consumer.partitions_for_topic(name) or ()
-    }
 
 
 class Follower:
@@ -139,9 +135,7 @@ class Follower:
 
     async def _follow(self) -> None:
         try:
-            async with _consumer(self._settings, "qos-metrics-stream") as consumer:
-                names = await _partitions(consumer, self._settings, FOLLOWED)
-                consumer.assign(list(names))
+            async with _consumer(self._settings, "qos-metrics-stream", FOLLOWED) as (consumer, names):
                 await self._seek(consumer, names)
                 ends = await consumer.end_offsets(list(names))
                 behind = {partition for partition, end in ends.items() if self._next.get(partition, 0) < end}
@@ -198,9 +192,7 @@ class LogEnds:
         await _for_ever(self._watch, "log_ends")
 
     async def _watch(self) -> None:
-        async with _consumer(self._settings, "qos-metrics-lag") as consumer:
-            names = await _partitions(consumer, self._settings, INPUT_TOPICS)
-            consumer.assign(list(names))
+        async with _consumer(self._settings, "qos-metrics-lag", INPUT_TOPICS) as (consumer, names):
             consumer.pause(*names)
             while True:
                 ends = await consumer.end_offsets(list(names))

@@ -235,14 +235,14 @@ class LevelWords:
             return t("criterion_few") if missing is None else t("criterion_more_cases", count=t.number(missing))
         window = result.figure.window
         words = t(
-            "criterion_figure",
+            "criterion_count" if result.figure.kind == "count" else "criterion_figure",
             figure=self._value(result.figure),
             start=t.day(window.start),
             end=t.day(window.end),
             cases=t.number(result.figure.cases),
         )
         if result.status == "not_met" and result.gap is not None and result.figure.kind != "count":
-            gap = t("criterion_gap", gap=self._number(result.figure, result.gap))
+            gap = t("criterion_gap", gap=self._gap(result.figure, result.gap))
             words += f"、{gap}" if t.language == "ja" else f"; {gap}"
         return words
 
@@ -256,6 +256,11 @@ class LevelWords:
             return self._t("withheld")
         value = figure.numerator if figure.kind == "count" else figure.value
         return self._t("withheld") if value is None else self._number(figure, value)
+
+    def _gap(self, figure: Figure, gap: float) -> str:
+        if figure.kind in {"share", "median_ratio"}:
+            return self._t("points", count=self._t.number(100 * gap, 1))
+        return self._number(figure, gap)
 
     def _number(self, figure: Figure, value: float) -> str:
         if figure.kind in {"share", "median_ratio"}:
