@@ -34,7 +34,7 @@ def has_online_channel(procedure: Procedure, as_of: date) -> bool | None:
     """Whether a version offers an online channel; without a list of channels, whether it is digital since a day up to
     as_of; None when it says neither."""
     if procedure.channels is not None:
-        return not set(procedure.channels).isdisjoint(procedure.online_channels)
+        return any(map(procedure.is_online, procedure.channels))
     return None if procedure.digital_since is None else procedure.digital_since <= as_of
 
 

@@ -81,7 +81,10 @@ class DeclaredAttributes(_Part, frozen=True, kw_only=True):
 
 
 class Procedure(_Part, frozen=True, kw_only=True):
-    """One version of a procedure, whole, valid from `effective_from` (a local date)."""
+    """One version of a procedure, whole, valid from `effective_from` (a local date).
+
+    `online_channels` are those that count as online for it; the channel `online` always does.
+    """
 
     procedure_id: Identifier
     name: Name
@@ -101,3 +104,6 @@ class Procedure(_Part, frozen=True, kw_only=True):
     objective: Annotated[float, Meta(gt=0, le=1)] = 0.95
     priority: bool | None = None
     attributes: DeclaredAttributes = DeclaredAttributes()
+
+    def is_online(self, channel: Channel) -> bool:
+        return channel == "online" or channel in self.online_channels

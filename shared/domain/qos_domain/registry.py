@@ -33,7 +33,7 @@ class Version:
         return self.procedure.organisation.id
 
     def is_online(self, channel: Channel) -> bool:
-        return channel in self.procedure.online_channels
+        return self.procedure.is_online(channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,12 @@ def test_the_online_period_is_for_the_channels_that_the_procedure_calls_online()
     assert [rule.period(channel) for channel in ("online", "email", "counter")] == [THREE_DAYS, THREE_DAYS, FIVE_DAYS]
 
 
+def test_the_channel_online_is_online_even_for_a_procedure_that_only_names_others() -> None:
+    rule = history_of(registered(online_period=THREE_DAYS, online_channels=("email",))).rule(date(2025, 5, 1))
+    assert rule is not None
+    assert [rule.period(channel) for channel in ("online", "email", "counter")] == [THREE_DAYS, THREE_DAYS, FIVE_DAYS]
+
+
 def test_of_two_versions_for_one_day_the_one_reported_later_governs() -> None:
     history = history_of(
         registered("2025-04-01", at="2025-03-02", organisation="new"),

@@ -43,6 +43,7 @@ def test_an_online_channel_is_one_that_the_procedure_calls_online() -> None:
     assert has_online_channel(a_procedure(channels=("online", "counter")), MAY) is True
     assert has_online_channel(a_procedure(channels=("email", "counter")), MAY) is False
     assert has_online_channel(a_procedure(channels=("email",), online_channels=("email",)), MAY) is True
+    assert has_online_channel(a_procedure(channels=("online",), online_channels=("email",)), MAY) is True
     assert has_online_channel(a_procedure(), MAY) is None
     assert has_online_channel(a_procedure(digital_since=date(2025, 5, 14)), MAY) is True
     assert has_online_channel(a_procedure(digital_since=date(2025, 5, 15)), MAY) is False
