@@ -88,7 +88,6 @@ class _WireType(NamedTuple):
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _ROW: Final = msgspec.json.Decoder(_Row)
-_CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
 _ENCODER: Final = msgspec.json.Encoder()
 _Decoder: TypeAlias = msgspec.json.Decoder[_Envelope] | msgspec.json.Decoder[_Row]
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 DEFAULT_WINDOW = "28d"
-WINDOWS = ("today", "7d", "28d", "90d", "365d", "month", "quarter", "fiscal_year")
 MOST_DAYS = 3660
 FISCAL_YEAR_STARTS = 4
 
