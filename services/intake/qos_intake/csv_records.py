@@ -41,6 +41,7 @@ class CsvRecords:
         self._rest = b""
         self._lines: list[bytes] = []
         self._quotes = 0
+        self._length = 0
         self._row = 0
 
     def feed(self, chunk: bytes, *, last: bool = False) -> Iterator[Record]:
@@ -52,12 +53,12 @@ class CsvRecords:
         for line in lines:
             self._lines.append(line)
             self._quotes += line.count(b'"')
+            self._length += len(line) + 1
+            self._check(self._length)
             if self._quotes % 2:
-                self._check(sum(map(len, self._lines)))
                 continue
             record = b"\n".join(self._lines).removesuffix(b"\r")
-            self._check(len(record))
-            self._lines, self._quotes = [], 0
+            self._lines, self._quotes, self._length = [], 0, 0
             self._row += 1
             if record.strip():
                 yield Record(self._row, self._cells(record))

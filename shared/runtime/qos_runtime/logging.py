@@ -50,6 +50,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # At DEBUG aiokafka writes the key and the value of every record it sends.
+    logging.getLogger("aiokafka").setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
