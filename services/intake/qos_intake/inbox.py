@@ -72,11 +72,15 @@ class InboxRelay:
             while True:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS_AT_ONCE)
                 for partition, records in batches.items():
-                    await self._take(self._sources[partition.topic], records)
+                    source = self._sources[partition.topic]
+                    dead = await self._take(source, records)
                     await consumer.commit({partition: records[-1].offset + 1})
+                    self._telemetry.relayed(source=source.name, outcome=RELAYED, count=len(records) - dead)
+                    self._telemetry.relayed(source=source.name, outcome=DEAD_LETTER, count=dead)
 
-    async def _take(self, source: Source, records: Sequence[Letter]) -> None:
-        """Publish what can be accepted and bury what can't. Raises TransientFailure unless all is acknowledged."""
+    async def _take(self, source: Source, records: Sequence[Letter]) -> int:
+        """Publish what can be accepted and bury what can't; how many are buried. Raises TransientFailure unless all is
+        acknowledged."""
         results = await self._intake.take(
             [document_of(record) for record in records],
             source=source,
@@ -93,10 +97,9 @@ class InboxRelay:
         receipts = await self._publisher.publish(letters) if letters else ()
         if not all(isinstance(receipt, Receipt) for receipt in receipts):
             raise TransientFailure("not every dead letter was acknowledged")
-        self._telemetry.relayed(source=source.name, outcome=RELAYED, count=len(records) - len(letters))
         if letters:
-            self._telemetry.relayed(source=source.name, outcome=DEAD_LETTER, count=len(letters))
             log.warning("inbox_records_refused", source=source.name, count=len(letters), first=records[0].offset)
+        return len(letters)
 
     def _letter(self, record: Letter, result: Rejected) -> Record:
         topic = record.topic.removeprefix(self._settings.topic_prefix)
