@@ -68,11 +68,11 @@ async def serve(
             for job in jobs:
                 job.cancel()
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
-            raise outcome
+    errors = [error for error in outcomes if isinstance(error, Exception)]
     if unexpected:
-        raise BrokenInvariant("a part of the worker that runs for ever has ended")
+        raise errors[0] if errors else BrokenInvariant("a part of the worker that runs for ever has ended")
+    for error in errors:  # asked to stop, it did; what stumbled on the way out changed nothing
+        _log.error("stopped_with_error", exc_info=error)
     _log.info("worker_stopped")
 
 
