@@ -1,6 +1,6 @@
 """The HTTP side: requests in, answers out. What is decided is decided in `service`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -179,8 +179,9 @@ def _json(status: int, document: object, headers: dict[str, str] | None = None) 
     return Response(msgspec.json.encode(document), status, headers, media_type="application/json")
 
 
-def _problem(told: Problem) -> Response:
-    headers = {}
+def _problem(told: Problem, allow: Mapping[str, str] | None = None) -> Response:
+    """`allow` are the headers of a refused method."""
+    headers = dict(allow or {})
     if told.status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if told.status == 401:
@@ -191,14 +192,11 @@ def _problem(told: Problem) -> Response:
 def _answer_errors(app: FastAPI) -> None:
     """Every error as a problem (RFC 9457)."""
 
-    def on(
-        kind: type[Exception] | int, answer: Callable[[Exception], Problem]
-    ) -> Callable[[Request, Exception], Awaitable[Response]]:
+    def on(kind: type[Exception], answer: Callable[[Exception], Problem]) -> None:
         async def handle(_request: Request, error: Exception) -> Response:
-            return _problem(answer(error))
+            return _problem(answer(error), allow=getattr(error, "headers", None))
 
         app.add_exception_handler(kind, handle)
-        return handle
 
     on(Refused, lambda error: error.problem if isinstance(error, Refused) else problem("internal"))
     on(Overloaded, lambda _: problem("overloaded"))
