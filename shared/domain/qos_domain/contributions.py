@@ -110,6 +110,8 @@ def _end_and_result(
     counts.add("arrived", arrival_date)
     withdrawn_at = None if view.clock is None else view.clock.withdrawn
     withdrawn_date = None if withdrawn_at is None else max(calendar.local_date(withdrawn_at), arrival_date)
+    # A due date of its own may lie before the arrival: nothing is overdue before it is there.
+    breached_on = breach_date if breach_date is None else max(breach_date, arrival_date)
 
     if judgement.inconsistent:
         status, end_date = "inconsistent", arrival_date
@@ -118,22 +120,22 @@ def _end_and_result(
         # On one day the stop wins. A withdrawal before the breach leaves no result, a later one leaves the breach.
         status, end_date = "withdrawn", withdrawn_date
         counts.add("withdrawn", withdrawn_date)
-        if breach_date is not None and _breached_before(withdrawn_at, withdrawn_date, judgement, breach_date):
+        if breached_on is not None and _breached_before(withdrawn_at, withdrawn_date, judgement, breached_on):
             result = "breached"
-            counts.add("breached", breach_date)
+            counts.add("breached", breached_on)
             counts.add("withdrawn_overdue", withdrawn_date)
     elif stop_date is not None:
         status, end_date = "stopped", stop_date
         if judgement.within:
             result = "met"
             counts.add("met", stop_date)
-        elif breach_date is not None:
+        elif breached_on is not None:
             result = "breached"
-            counts.add("breached", breach_date)
+            counts.add("breached", breached_on)
             counts.add("recovered", stop_date)
-    elif breach_date is not None:
+    elif breached_on is not None:
         result = "breached"
-        counts.add("breached", breach_date)
+        counts.add("breached", breached_on)
     if end_date is not None:
         counts.add("ended", end_date)
     return CaseRow(
@@ -157,10 +159,10 @@ def _end_and_result(
     )
 
 
-def _breached_before(at: datetime | None, day: date, judgement: Judgement, breach_date: date) -> bool:
+def _breached_before(at: datetime | None, day: date, judgement: Judgement, breached_on: date) -> bool:
     if judgement.due_at is not None and at is not None:
         return judgement.due_at < at
-    return breach_date <= day
+    return breached_on <= day
 
 
 def _stages(

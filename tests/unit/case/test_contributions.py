@@ -58,6 +58,12 @@ def test_an_open_case_puts_its_breach_in_the_future() -> None:
     assert rows == {("arrived", "2025-05-02", 0): 1, ("breached", "2025-05-14", 0): 1}
 
 
+def test_a_due_date_before_the_arrival_is_breached_on_the_arrival_date() -> None:
+    case, rows = told(registered(), submitted("2025-05-12", due_date=date(2025, 5, 8)))
+    assert (case.due_date, case.breach_date) == (date(2025, 5, 8), date(2025, 5, 9))
+    assert rows == {("arrived", "2025-05-12", 0): 1, ("breached", "2025-05-12", 0): 1}
+
+
 def test_stopped_on_the_breach_date_is_breached_and_recovered_that_day() -> None:
     case, rows = told(registered(), submitted(), happened("notification.sent", "2025-05-14", channel="mail"))
     assert case.result == "breached"

@@ -1,6 +1,7 @@
 """Any order, any duplication and any split into batches gives the same facts, the same view and the same buckets."""
 
 from collections import Counter
+from datetime import datetime, time, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_domain.replay import Replay
 from qos_domain.rows import Row, decode_contributions, encode_contributions
-from support.events_strategies import streams
+from qos_domain.workload import is_open, is_overdue
+from support.events_strategies import FIRST_DAY, streams
 
 CALENDAR = Calendar.load()
 
@@ -82,6 +84,23 @@ def test_bucket_rows_are_never_negative_and_results_are_given_once(events: list[
         assert all(count > 0 for count in projection.contributions.values())
         results = sum(n for row, n in projection.contributions.items() if row.measure in {"met", "breached"})
         assert results == (projection.case.result is not None)
+
+
+@given(streams)
+@settings(max_examples=50)
+def test_on_every_day_buckets_and_single_cases_say_the_same_of_what_is_open_and_overdue(events: list[Event]) -> None:
+    projections = [projection for _, projection in replay_of(events).projections()]
+    for days in range(-1, 90):
+        as_of = FIRST_DAY.date() + timedelta(days)
+        last_moment = datetime.combine(as_of, time.max, CALENDAR.time_zone)
+        for projection in projections:
+            case, sums = projection.case, Counter[str]()
+            for row, count in projection.contributions.items():
+                sums[row.measure] += count * (row.day <= as_of.toordinal())
+            opened = is_open(case, as_of)
+            assert sums["arrived"] - sums["ended"] == opened
+            overdue = sums["breached"] - sums["recovered"] - sums["withdrawn_overdue"]
+            assert overdue == (opened and is_overdue(case, as_of, last_moment))
 
 
 @given(streams)
