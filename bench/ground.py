@@ -1,0 +1,81 @@
+"""The broker and the database of a run: fresh topics and a fresh database, gone afterwards."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from qos_local.stack.home import Home
+from qos_local.stack.stack import Addresses, Stack
+from qos_processing.migrate import migrate
+from qos_runtime.kafka import admin_client
+from qos_runtime.settings import RuntimeSettings
+from qos_runtime.topics import TOPICS, create_topics
+
+
+@contextmanager
+def addresses() -> Iterator[Addresses]:
+    """Those of the environment; else of a stack that is started for this run, with durable writes as in `qos up`."""
+    kafka, database = os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), os.environ.get("DATABASE_URL")
+    if kafka and database:
+        yield Addresses(kafka_bootstrap_servers=kafka, database_url=database)
+        return
+    with tempfile.TemporaryDirectory(prefix="qos-bench-") as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL may have to run as another account
+        stack = Stack(Home(Path(directory) / "home"), prefer_usual_ports=False)
+        try:
+            yield stack.up()
+        finally:
+            stack.reset()
+
+
+@asynccontextmanager
+async def topics(given: Addresses) -> AsyncIterator[RuntimeSettings]:
+    """Settings with topics of their own."""
+    settings = RuntimeSettings(
+        kafka_bootstrap_servers=given.kafka_bootstrap_servers,
+        database_url=given.database_url,
+        topic_prefix=f"bench{uuid4().hex[:8]}.",
+    )
+    async with admin_client(settings) as admin:
+        await create_topics(admin, settings)
+    try:
+        yield settings
+    finally:
+        async with admin_client(settings) as admin:
+            await admin.delete_topics([settings.topic(definition.name) for definition in TOPICS])
+
+
+@asynccontextmanager
+async def database(settings: RuntimeSettings) -> AsyncIterator[RuntimeSettings]:
+    """The settings with a migrated database of their own and a group that nobody has used."""
+    name = f"bench_{uuid4().hex[:8]}"
+    url = urlunsplit(urlsplit(settings.database_url)._replace(path=f"/{name}"))
+    server = await asyncpg.connect(settings.database_url)
+    try:
+        await server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            await migrate(url)
+            yield settings.model_copy(update={"database_url": url, "consumer_group": name})
+        finally:
+            await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await server.close()
+
+
+def environment(settings: RuntimeSettings) -> dict[str, str]:
+    """The environment of a process that is to have these settings."""
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "DATABASE_URL": settings.database_url,
+        "QOS_TOPIC_PREFIX": settings.topic_prefix,
+        "QOS_CONSUMER_GROUP": settings.consumer_group,
+        "QOS_PARTITIONS": str(settings.partitions),
+        "QOS_LOG_LEVEL": "WARNING",
+    }
