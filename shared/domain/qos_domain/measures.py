@@ -17,7 +17,7 @@ Measure: TypeAlias = Literal[
     "withdrawn",  # withdrawal date: taken back before any stop
     # the result of the period (SLI), once per case
     "met",  # stop date: stopped before its breach date
-    "breached",  # breach date, be it in the future: not stopped before it
+    "breached",  # breach date, be it in the future, but not before the arrival: not stopped before it
     "recovered",  # stop date: breached, and stopped then
     "withdrawn_overdue",  # withdrawal date: breached, and withdrawn then; overdue = breached - recovered - this
     # processing time, by stop date; bin: days, or whole hours
@@ -56,7 +56,7 @@ Measure: TypeAlias = Literal[
     "attachments_omitted",
     "device",  # bin 1: smartphone
     "batched",
-    # data quality, by the date of arrival or of the first fact; the first two are in no other figure
+    # data quality, by the date of arrival, else of the first fact; the application is in no other figure by the first two
     "unsubmitted",
     "unregistered",
     "inconsistent",

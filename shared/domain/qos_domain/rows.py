@@ -33,7 +33,8 @@ class CaseRow(Struct, frozen=True, kw_only=True):
 
     `reference_date` is the arrival date, or the date of the first fact where there is no submission: the registry
     version of that date governs. `end_date` is that of the stop or of an earlier withdrawal. `suspended` are the spans
-    [from, to) in which the case stands suspended, `to` None while it does.
+    [from, to) in which the case stands suspended, `to` None while it does. `result` has no as-of date either: an open
+    case with a breach date is `breached`, be that date to come.
     """
 
     status: CaseStatus
