@@ -47,7 +47,7 @@ class Message:
     """A message to be sent: to a topic (its base name), with an id that stays the same if it is sent twice."""
 
     topic: str
-    key: bytes | None
+    key: bytes
     event_id: str
     value: bytes
 

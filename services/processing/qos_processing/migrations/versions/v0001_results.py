@@ -240,7 +240,7 @@ _TABLES = (
 # compressed: it is rewritten with every event of the case.
 _FIRST_GENERATION = (
     f"INSERT INTO generations (generation, status, logic_version) VALUES (1, 'live', {LOGIC_VERSION})",  # noqa: S608 - our own number
-    "CREATE TABLE cases_g1 PARTITION OF cases FOR VALUES IN (1) WITH (fillfactor = 60, toast_tuple_target = 8000)",
+    "CREATE TABLE cases_g1 PARTITION OF cases FOR VALUES IN (1) WITH (fillfactor = 80, toast_tuple_target = 8000)",
     "CREATE TABLE day_buckets_g1 PARTITION OF day_buckets FOR VALUES IN (1) WITH (fillfactor = 70)",
 )
 
