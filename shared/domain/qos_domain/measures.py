@@ -56,7 +56,7 @@ Measure: TypeAlias = Literal[
     "attachments_omitted",
     "device",  # bin 1: smartphone
     "batched",
-    # data quality, by the date of arrival, else of the first fact; the application is in no other figure by the first two
+    # data quality, by the date of arrival, else of the first fact; the first two are in no other figure
     "unsubmitted",
     "unregistered",
     "inconsistent",
