@@ -72,6 +72,8 @@ class ApplicationSubmitted(ApplicationPayload, frozen=True, kw_only=True):
 
 
 class ApplicationFeePaid(ApplicationPayload, frozen=True, kw_only=True):
+    """A fee was paid. It counts once per `payment_id`, the earliest."""
+
     payment_id: Identifier
     method: PaymentMethod
     amount_yen: Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
@@ -86,25 +88,35 @@ class ReviewStarted(ApplicationPayload, frozen=True, kw_only=True):
 
 
 class ReviewSuspended(ApplicationPayload, frozen=True, kw_only=True):
+    """The office waits for something. Whether the clock stands still is the procedure's rule for the reason."""
+
     suspension_id: Identifier
     reason: SuspensionReason
 
 
 class ReviewResumed(ApplicationPayload, frozen=True, kw_only=True):
+    """What the office waited for is there. `suspension_id` is that of the suspension."""
+
     suspension_id: Identifier
     reason: SuspensionReason | None = None
 
 
 class ReviewExtended(ApplicationPayload, frozen=True, kw_only=True):
+    """The office gave the case a later due date of its own, before the former one had passed."""
+
     extension_id: Identifier
     due_date: date
 
 
 class ReviewDecided(ApplicationPayload, frozen=True, kw_only=True):
+    """The office decided. The earliest decision counts for the clock, the latest for the outcome."""
+
     outcome: Outcome
 
 
 class NotificationSent(ApplicationPayload, frozen=True, kw_only=True):
+    """The applicant was told something. The earliest with purpose `result` ends the case."""
+
     channel: NotificationChannel
     purpose: Purpose = "result"
 
