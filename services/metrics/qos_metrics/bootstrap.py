@@ -38,6 +38,7 @@ class Service:
     """The application, and what runs beside it."""
 
     app: FastAPI
+    metrics: MetricsService
     hub: Hub
     follower: Follower
     log_ends: LogEnds
@@ -109,7 +110,8 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) 
         request_seconds=metric_defs.METRICS_REQUEST_SECONDS.histogram(registry),
         exposition=lambda: generate_latest(registry),
     )
-    return Service(create_app(parts), hub, follower, LogEnds(settings, observe, _LOG_ENDS_EVERY_SECONDS), gauges)
+    log_ends = LogEnds(settings, observe, _LOG_ENDS_EVERY_SECONDS)
+    return Service(create_app(parts), service, hub, follower, log_ends, gauges)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from qos_metrics.present import read_cursor
 from qos_metrics.problems import BadParameter
 
 EARLIEST = date(2000, 1, 1)
-IdText = Annotated[str, Field(min_length=1, max_length=256)]
+IdText = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]*$")]
 
 
 class AudienceParameters(BaseModel):
@@ -104,11 +104,16 @@ class PageParameters(AudienceParameters):
 
 
 class ListParameters(PageParameters):
-    q: str | None = Field(default=None, max_length=200, description="Found in a name or the id, in capitals or not.")
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Found in a name or the id, in capitals or not.",
+    )
     organisation: IdText | None = Field(default=None, description="The id of the organisation that owns it.")
     priority: bool | None = Field(default=None, description="Declared a priority procedure, or (false) not.")
     principle: Principle | None = Field(default=None, description="With level: the principle that is meant.")
-    level: Literal[0, 1, 2, 3] | None = Field(default=None, description="With principle: its evidenced level.")
+    level: int | None = Field(default=None, ge=0, le=3, description="With principle: its evidenced level.")
     contradicted: bool | None = Field(default=None, description="Whether evidence contradicts a declared level.")
     retired: bool = Field(default=False, description="Retired procedures, too.")
 
@@ -136,16 +141,18 @@ class StreamParameters(AudienceParameters):
     )
 
 
-class DueParameters(BaseModel):
+class StaffParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    audience: Literal["staff"] = Field(default="staff", description="Single cases are for staff alone.")
+
+
+class DueParameters(StaffParameters):
     procedure: IdText = Field(description="The id of the procedure.", examples=["road-occupation"])
     limit: int = Field(default=100, ge=1, le=1000, description="Entries of a page.")
     cursor: str | None = Field(default=None, max_length=400, description="next_cursor of the page before.")
 
 
-class CaseParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class CaseParameters(StaffParameters):
     procedure: IdText = Field(description="The id of the procedure.", examples=["road-occupation"])
     application: IdText = Field(description="The id of the application.", examples=["A-2026-000123"])

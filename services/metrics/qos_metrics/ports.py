@@ -209,7 +209,7 @@ class Snapshot(Protocol):
         ...
 
     async def event_dates(self, procedure_id: str, span: Span) -> list[date]:
-        """The days of a span of which there is a bucket of the procedure."""
+        """The days of a span on which an event of the procedure happened."""
         ...
 
     async def workloads(

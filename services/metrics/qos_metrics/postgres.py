@@ -42,6 +42,7 @@ from qos_runtime.postgres import Pool, Verdict, verdict
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
+_ACQUIRE_SECONDS = 5.0
 _ASSESSMENT = msgspec.json.Decoder(Assessment)
 _SETTLED = msgspec.json.Decoder(Settled)
 _PROCEDURE = msgspec.json.Decoder(Procedure)
@@ -59,18 +60,23 @@ class PostgresStore:
     async def reading(self) -> AsyncIterator[tuple[Connection, int]]:
         """A connection in a read-only transaction, and the generation that is live in it."""
         try:
-            async with (
-                self._pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
+            connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise TransientFailure(f"no connection to the database: {type(error).__name__}") from error
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
                 generation = await connection.fetchval(sql.LIVE)
                 if generation is None:
                     raise TransientFailure("no generation of results is live")
                 yield connection, generation
+        except asyncpg.UndefinedTableError as error:
+            raise TransientFailure("the database has no schema yet (python -m qos_processing.migrate)") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             if verdict(error) is Verdict.FAIL:
                 raise
             raise TransientFailure(f"the database doesn't answer: {type(error).__name__}") from error
+        finally:
+            await self._pool.release(connection)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresSnapshot"]:

@@ -23,9 +23,12 @@ def cursor_after(procedure_id: str) -> str:
 def read_cursor(cursor: str, *, field: str = "cursor") -> str:
     """The id in a cursor. Raises BadParameter for anything else."""
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise BadParameter(field=field, rule="a next_cursor that an earlier answer gave") from error
+        name = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        name = ""
+    if not name.isprintable() or not name:
+        raise BadParameter(field=field, rule="a next_cursor that an earlier answer gave")
+    return name
 
 
 def procedure_summary(row: ProcedureRow) -> models.ProcedureSummary:

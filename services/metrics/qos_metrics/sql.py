@@ -38,9 +38,10 @@ ORGANISATIONS = """
     WHERE generation = $1 AND NOT retired AND ($2::text IS NULL OR organisation_id = $2)
     GROUP BY organisation_id ORDER BY organisation_id
 """
+# A breach is dated by the day on which nothing came.
 EVENT_DATES = """
     SELECT DISTINCT date FROM day_buckets
-    WHERE generation = $1 AND procedure_id = $2 AND date BETWEEN $3 AND $4
+    WHERE generation = $1 AND procedure_id = $2 AND date BETWEEN $3 AND $4 AND measure <> 'breached' AND value > 0
 """
 LEVELS = "SELECT revision, assessed_at, live::text, settled::text, settled_on FROM levels WHERE procedure_id = $1"
 CASE_FACTS = "SELECT facts FROM cases WHERE generation = $1 AND procedure_id = $2 AND application_id = $3"
