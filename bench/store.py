@@ -111,9 +111,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     for most in arguments.batch:
-        asyncio.run(
-            run(os.environ["DATABASE_URL"], arguments.cases, most, profile=arguments.profile, loops=arguments.loops)
-        )
+        asyncio.run(run(os.environ["DATABASE_URL"], arguments.cases, most, profile=arguments.profile))
 
 
 if __name__ == "__main__":
