@@ -55,6 +55,8 @@ def demo(
                 stack.down()
     if interrupted:
         console.print("Stopped.")
+        if not show.checked:
+            raise typer.Exit(130)
 
 
 async def _until_interrupted(show: Demo) -> bool:

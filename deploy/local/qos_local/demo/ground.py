@@ -4,10 +4,7 @@ Every run starts with empty ones, because two simulations of different days tell
 Those of the run before are removed when the next one starts, so that they can be looked into until then.
 """
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +16,8 @@ import asyncpg
 from qos_domain.acceptance import DEFAULT_TYPE_PREFIX
 from qos_domain.calendar import DEFAULT_TIME_ZONE, DEFAULT_VERSION
 from qos_intake.keys import new_key, stanza
+from qos_local.demo.programs import run_module
 from qos_local.simulation.sources import SOURCES
-from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home, write_atomically
 from qos_local.stack.stack import Addresses
 from qos_runtime.kafka import admin_client
@@ -74,7 +71,8 @@ async def lay(home: Home, addresses: Addresses, now: datetime) -> Ground:
     note = {"topic_prefix": settings.topic_prefix, "database": database}
     write_atomically(directory / "run.json", json.dumps(note) + "\n")
     await _execute(addresses, f'CREATE DATABASE "{database}"')
-    await _migrate(settings.database_url)
+    # As an operator does it: by the program of the processing service.
+    await run_module("qos_processing.migrate", environment={"DATABASE_URL": settings.database_url})
     async with admin_client(settings) as admin:
         await create_topics(admin, settings)
 
@@ -87,24 +85,6 @@ async def lay(home: Home, addresses: Addresses, now: datetime) -> Ground:
     sources_file = directory / "sources.toml"
     write_atomically(sources_file, "\n".join(entries), mode=0o600)
     return Ground(run=run, directory=directory, settings=settings, sources_file=sources_file, keys=keys)
-
-
-async def _migrate(database_url: str) -> None:
-    """As an operator does it: the program of the processing service, in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "qos_processing.migrate"),
-        env={**os.environ, "DATABASE_URL": database_url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    if process.returncode:
-        raise StackFailed(
-            service="migrations",
-            problem="the demonstration's database could not be prepared",
-            remedy="see above",
-            log_tail=out.decode(errors="replace"),
-        )
 
 
 async def _remove_former(directory: Path, addresses: Addresses) -> None:

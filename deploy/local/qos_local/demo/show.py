@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +16,7 @@ from qos_local.demo.cast import Cast, cast
 from qos_local.demo.checking import compare, compare_procedure
 from qos_local.demo.feeding import EventFiles, Feeder, write_files
 from qos_local.demo.ground import Ground, lay
+from qos_local.demo.programs import run_module
 from qos_local.demo.services import Services
 from qos_local.importing.run import together
 from qos_local.offline.summary import Line, summary
@@ -47,7 +46,10 @@ class Plan:
 
 
 class Demo:
-    """One run. Raises StackFailed when a part of the system fails; its services are stopped in any case."""
+    """One run. Raises StackFailed when a part of the system fails; its services are stopped in any case.
+
+    `checked` says whether the table was shown and every figure of it found equal.
+    """
 
     def __init__(self, plan: Plan, *, console: Console, home: Home, addresses: Addresses, clock: Clock) -> None:
         self._plan = plan
@@ -56,6 +58,7 @@ class Demo:
         self._addresses = addresses
         self._clock = clock
         self._calendar = Calendar.load()
+        self.checked = False
 
     async def show(self) -> None:
         """Simulate, start, feed, wait, show, check; then go on live until cancelled, unless it is to end there."""
@@ -172,6 +175,7 @@ class Demo:
         figures = sum(count for count, _ in parts)
         differences = [difference for _, some in parts for difference in some]
         if not differences:
+            self.checked = True
             self._console.print(f"[green]Checked:[/] all {figures:,} figures equal those of `qos fold`.")
             return
         for difference in differences[:_DIFFERENCES_SHOWN]:
@@ -217,14 +221,10 @@ class Demo:
 
 async def _fold(files: EventFiles, as_of: date, ground: Ground) -> Json:
     """What `qos fold` makes of the files that were sent."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "qos_local", "fold", *map(str, files.applications)),
-        *("--procedures", str(files.procedures), "--as-of", str(as_of), "--window", WINDOW, "--format", "json"),
-        env={**os.environ, **ground.environment()},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    out = await run_module(
+        "qos_local",
+        *("fold", *map(str, files.applications), "--procedures", str(files.procedures)),
+        *("--as-of", str(as_of), "--window", WINDOW, "--format", "json"),
+        environment=ground.environment(),
     )
-    out, problem = await process.communicate()
-    if process.returncode:
-        raise StackFailed(service="fold", problem="it failed", remedy="see above", log_tail=problem.decode())
     return json.loads(out)
