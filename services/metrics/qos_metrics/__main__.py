@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from socket import socket
 
 import asyncpg
 import uvicorn
@@ -13,6 +14,7 @@ from qos_domain.calendar import UnknownCalendar
 from qos_domain.criteria import InvalidCriteria
 from qos_metrics.bootstrap import build, connected, running
 from qos_metrics.settings import MetricsSettings
+from qos_metrics.stream import Hub
 from qos_runtime.errors import NotConfigured
 from qos_runtime.logging import configure_logging, get_logger
 
@@ -22,6 +24,18 @@ Serves indicators, QOS levels, the quality map, the live stream and the metrics 
 Environment: KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL, and either QOS_METRICS_STAFF_TOKEN_SHA256 or
 QOS_METRICS_STAFF_OPEN=true are required; QOS_METRICS_HOST, QOS_METRICS_PORT and the limits have defaults (docs/api.md).
 """
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams before it waits for requests under way: a stream would never end by itself."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._hub.close()
+        await super().shutdown(sockets)
 
 
 async def serve(settings: MetricsSettings) -> None:
@@ -40,7 +54,7 @@ async def serve(settings: MetricsSettings) -> None:
         )
         async with running(service):
             get_logger(__name__).info("serving", host=settings.host, port=settings.port)
-            await uvicorn.Server(config).serve()
+            await _Server(config, service.hub).serve()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -127,7 +127,6 @@ async def running(service: Service) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            service.hub.close()
             for task in tasks:
                 task.cancel()
 
