@@ -32,20 +32,27 @@ class MetricsApi:
 
     async def all_indicators(self, *, as_of: date, window: str) -> Json:
         """Indicators over all procedures, by channel; with the freshness of the answer."""
-        return await self._get("/v1/indicators", as_of=as_of.isoformat(), window=window, by_channel="true")
+        return await self._figures("", as_of, window)
+
+    async def organisation(self, organisation_id: str, *, as_of: date, window: str) -> Json:
+        """Indicators of an organisation, by channel."""
+        return await self._figures(f"/organisations/{organisation_id}", as_of, window)
 
     async def freshness(self) -> Json:
         return (await self._get("/v1/procedures", limit="1"))["freshness"]
 
     async def procedure(self, procedure_id: str, *, as_of: date, window: str) -> ProcedureAnswer:
         path = f"/v1/procedures/{procedure_id}"
-        figures = await self._get(f"{path}/indicators", as_of=as_of.isoformat(), window=window, by_channel="true")
+        figures = await self._figures(f"/procedures/{procedure_id}", as_of, window)
         return ProcedureAnswer(
             procedure=(await self._get(path))["current"],
             indicators=figures["indicators"],
             channels=figures["channels"],
             assessment=(await self._get(f"{path}/levels", as_of=as_of.isoformat()))["live"],
         )
+
+    async def _figures(self, scope: str, as_of: date, window: str) -> Json:
+        return await self._get(f"/v1{scope}/indicators", as_of=as_of.isoformat(), window=window, by_channel="true")
 
     async def _get(self, path: str, **parameters: str) -> Json:
         response = await self._http.get(f"{self._url}{path}", params={"audience": "staff", **parameters})

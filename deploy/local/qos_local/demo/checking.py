@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from qos_local.demo.api import ProcedureAnswer
 from qos_local.offline.output import figures
@@ -22,7 +22,11 @@ class Difference:
         return f"{self.path}: the services say {self.of_services}, the fold says {self.of_fold}"
 
 
-def compare(path: str, of_services: Json, of_fold: Json) -> tuple[int, list[Difference]]:
+# How many figures were compared, and those that differ.
+Comparison: TypeAlias = tuple[int, list[Difference]]
+
+
+def compare(path: str, of_services: Json, of_fold: Json) -> Comparison:
     """How many figures were compared, and those that differ."""
     services, fold = dict(figures(of_services)), dict(figures(of_fold))
     differences = [
@@ -33,18 +37,22 @@ def compare(path: str, of_services: Json, of_fold: Json) -> tuple[int, list[Diff
     return len(services.keys() | fold.keys()), differences
 
 
-def compare_procedure(procedure_id: str, answer: ProcedureAnswer, of_fold: Json) -> tuple[int, list[Difference]]:
+def compare_procedure(procedure_id: str, answer: ProcedureAnswer, of_fold: Json) -> Comparison:
     """All figures of a procedure, of every channel, and its levels with all that they rest on."""
-    report = of_fold["report"]
-    parts = (
-        compare(procedure_id, answer.indicators, report["total"]),
-        compare(f"{procedure_id}.channels", answer.channels, report["channels"]),
-        compare(
-            f"{procedure_id}.levels",
-            _without_freshness(answer.assessment),
-            _without_freshness(of_fold["assessment"]),
-        ),
+    figures = {"indicators": answer.indicators, "channels": answer.channels}
+    levels = (_without_freshness(answer.assessment), _without_freshness(of_fold["assessment"]))
+    return _added(compare_scope(procedure_id, figures, of_fold["report"]), compare(f"{procedure_id}.levels", *levels))
+
+
+def compare_scope(name: str, answer: Mapping[str, Json], report: Json) -> Comparison:
+    """All figures of a scope, of all channels together and of every channel."""
+    return _added(
+        compare(name, answer["indicators"], report["total"]),
+        compare(f"{name}.channels", answer["channels"], report["channels"]),
     )
+
+
+def _added(*parts: Comparison) -> Comparison:
     return sum(count for count, _ in parts), [each for _, differences in parts for each in differences]
 
 

@@ -5,11 +5,14 @@ import os
 import signal
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
 from qos_local.demo.show import Demo, Plan
+from qos_local.importing.sending import IntakeAway, IntakeRefused
 from qos_local.stack.commands import bring_up
+from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home
 from qos_local.stack.stack import SERVICES, Stack, given_addresses
 from qos_runtime.clock import SystemClock
@@ -47,6 +50,12 @@ def demo(
     show = Demo(plan, console=console, home=home, addresses=addresses, clock=SystemClock())
     try:
         interrupted = asyncio.run(_until_interrupted(show))
+    except (IntakeAway, IntakeRefused, httpx.HTTPError) as failure:
+        raise StackFailed(
+            service="demonstration",
+            problem=f"a service does not answer as it should ({type(failure).__name__}: {failure})",
+            remedy=f"see the logs in {home.root}",
+        ) from failure
     finally:
         if ours:
             # Whoever presses Ctrl-C again is waited for: a broker that is cut off has to recover.

@@ -18,6 +18,7 @@ from qos_domain.calendar import DEFAULT_TIME_ZONE, DEFAULT_VERSION
 from qos_intake.keys import new_key, stanza
 from qos_local.demo.programs import run_module
 from qos_local.simulation.sources import SOURCES
+from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home, write_atomically
 from qos_local.stack.stack import Addresses
 from qos_runtime.kafka import admin_client
@@ -50,7 +51,7 @@ class Ground:
 async def lay(home: Home, addresses: Addresses, now: datetime) -> Ground:
     """Fresh topics, a fresh, migrated database, and a sources file; what the run before left is removed.
 
-    Raises what the broker and the database raise.
+    Raises StackFailed, and what the broker raises.
     """
     directory = home.root / "demo"
     directory.mkdir(parents=True, exist_ok=True)
@@ -107,11 +108,18 @@ async def _remove_former(directory: Path, addresses: Addresses) -> None:
 
 
 async def _execute(addresses: Addresses, statement: str) -> None:
-    connection = await asyncpg.connect(addresses.database_url)
     try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+        connection = await asyncpg.connect(addresses.database_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, OSError) as error:
+        raise StackFailed(
+            service="postgres",
+            problem=f"no database could be made for the demonstration ({error})",
+            remedy="DATABASE_URL must name a running server, and a user who may create databases",
+        ) from error
 
 
 def _with_database(url: str, database: str) -> str:

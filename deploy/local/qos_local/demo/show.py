@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qos_domain.calendar import Calendar
-from qos_local.demo.api import Json, MetricsApi, ProcedureAnswer, processed_events
+from qos_local.demo.api import Json, MetricsApi, processed_events
 from qos_local.demo.cast import Cast, cast
-from qos_local.demo.checking import compare, compare_procedure
+from qos_local.demo.checking import Comparison, compare_procedure, compare_scope
 from qos_local.demo.feeding import EventFiles, Feeder, write_files
 from qos_local.demo.ground import Ground, lay
 from qos_local.demo.programs import run_module
@@ -155,6 +155,7 @@ class Demo:
             answers = {name: await api.procedure(name, as_of=as_of, window=WINDOW) for name in ids}
             everything = await api.all_indicators(as_of=as_of, window=WINDOW)
             fold = await _fold(files, as_of, ground)
+            owners = {name: await api.organisation(name, as_of=as_of, window=WINDOW) for name in fold["organisations"]}
         lines = [
             Line(
                 name=answer.procedure["name"].get("en") or answer.procedure["name"]["ja"],
@@ -166,12 +167,11 @@ class Demo:
         ]
         start = everything["window"]["start"]
         self._console.print(summary(lines, title=f"What the metrics API says of {start} to {as_of} ({WINDOW})"))
-        self._check(answers, everything, fold)
-
-    def _check(self, answers: dict[str, ProcedureAnswer], everything: Json, fold: Json) -> None:
         parts = [compare_procedure(name, answer, fold["procedures"][name]) for name, answer in answers.items()]
-        parts.append(compare("all", everything["indicators"], fold["all"]["total"]))
-        parts.append(compare("all.channels", everything["channels"], fold["all"]["channels"]))
+        parts += [compare_scope(name, answer, fold["organisations"][name]) for name, answer in owners.items()]
+        self._check([*parts, compare_scope("all", everything, fold["all"])])
+
+    def _check(self, parts: list[Comparison]) -> None:
         figures = sum(count for count, _ in parts)
         differences = [difference for _, some in parts for difference in some]
         if not differences:
