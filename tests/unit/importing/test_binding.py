@@ -194,3 +194,57 @@ def test_conditions_compare_numbers_as_numbers() -> None:
 
 def test_line_breaks_in_a_cell_become_blanks() -> None:
     assert catalogue("1", "届出\r\n（変更）", "", "", "", "")[0].name.ja == "届出 （変更）"
+
+
+EVENT_TABLE = """
+name = "Log"
+source = "import/log"
+time_zone = "Asia/Tokyo"
+
+[[events]]
+type = "review.started"
+id = { column = "no", prefix = "task-" }
+time = { column = "received" }
+when = { column = "way", in = ["check", "look"] }
+[events.data]
+procedure_id = "permit"
+application_id = { column = "due" }
+
+[[events]]
+type = "review.decided"
+id = { column = "no", prefix = "task-" }
+time = { column = "received" }
+when = { column = "way", contains = "decision" }
+unless = { column = "paper", equals = "draft" }
+[events.data]
+procedure_id = "permit"
+application_id = { column = "due" }
+outcome = { column = "paper", map = { yes = "approved", no = "rejected" } }
+"""
+
+
+def test_in_a_table_of_events_each_row_means_the_event_of_its_kind() -> None:
+    log = BoundMapping(parse_mapping(EVENT_TABLE), COLUMNS)
+    (started,) = log.row(("1", "check", "2025-05-02T09:00", "", "A-1", "")).events
+    (decided,) = log.row(("2", "first decision", "2025-05-07T09:00", "", "A-1", "yes")).events
+    assert (started.id, started.type) == ("task-1", "review.started")
+    assert (decided.id, decided.type) == ("task-2", "review.decided")
+    assert log.row(("3", "decision", "2025-05-07T09:00", "", "A-1", "draft")).events == []
+    assert log.row(("4", "coffee", "2025-05-07T09:00", "", "A-1", "")) == RowResult()
+
+
+def test_what_a_mapping_tells_before_the_rows_has_only_constants() -> None:
+    registered = """
+[[procedures]]
+time = 2025-04-01T00:00:00
+[procedures.data]
+procedure_id = { column = "no" }
+name.ja = "許可"
+effective_from = 2025-04-01
+organisation = { id = "o", kind = "bureau", name = { ja = "局" } }
+"""
+    with pytest.raises(MappingFault, match=r"procedures\[0\]\.data\.procedure_id: only constants here"):
+        BoundMapping(parse_mapping(EVENT_TABLE + registered), COLUMNS)
+    unfit = registered.replace('{ column = "no" }', '"p"').replace('"bureau"', '"office"')
+    with pytest.raises(MappingFault, match=r"procedures\[0\].*one of bureau"):
+        BoundMapping(parse_mapping(EVENT_TABLE + unfit), COLUMNS).procedures()

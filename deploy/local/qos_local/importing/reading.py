@@ -34,8 +34,10 @@ class Columns:
     def cell(self, at: str, name: str) -> Callable[[Cells], str]:
         """The text of a column on one line, without blanks around it; empty where it says nothing.
 
-        Raises UnknownColumn.
+        Raises UnknownColumn, or MappingFault where there are no rows to read from.
         """
+        if not self.names:
+            raise MappingFault(at, f"only constants here: this is told before the rows, which have column {name!r}")
         if name not in self._places:
             raise UnknownColumn(at, name, self.names)
         place, blank = self._places[name], self._blank
