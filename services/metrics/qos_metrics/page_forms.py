@@ -15,7 +15,7 @@ def _given(value: Any) -> Any:  # noqa: ANN401 - whatever a query holds
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Text = Annotated[str | None, BeforeValidator(_given), Field(max_length=256, pattern=r"^[^\x00]*$")]
+Text = Annotated[Annotated[str, Field(max_length=256, pattern=r"^[^\x00]*$")] | None, BeforeValidator(_given)]
 
 
 class PageForm(BaseModel):

@@ -176,5 +176,5 @@ async def of_http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    log.error("request_failed", error_type=type(error).__name__)
+    log.error("request_failed", exc_info=error)
     return problem(500, "internal", "Internal error", "The cause is in the service's log")
