@@ -7,6 +7,7 @@ second for each size of batch. The database must be empty or may be thrown away:
 import argparse
 import asyncio
 import cProfile
+import gc
 import os
 import pstats
 import time
@@ -21,6 +22,7 @@ from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_local.simulation.simulate import simulate
+from qos_processing.aligning import align
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
 from qos_processing.ports import Batch, Record
@@ -39,28 +41,35 @@ LogPartitions = dict[tuple[str, int], list[Record]]
 def log_of(events: tuple[Event, ...]) -> LogPartitions:
     """The events as the records of a log, in the order in which they are sent."""
     log: LogPartitions = defaultdict(list)
-    appended_ms = int(datetime.combine(TODAY, datetime.min.time(), UTC).timestamp() * 1000)
-    for event in events:
+    began_ms = int(datetime.combine(TODAY, datetime.min.time(), UTC).timestamp() * 1000)
+    for number, event in enumerate(events):
         key = event.data.procedure_id.encode()
         records = log[event.topic, partition_of(key, PARTITIONS)]
-        records.append(Record(key, encode_cloudevent(event, RULES), (), len(records), appended_ms))
+        records.append(Record(key, encode_cloudevent(event, RULES), (), len(records), began_ms + number))
     return log
 
 
-def batches(log: LogPartitions, most: int) -> Iterator[Batch]:
-    """Rounds over all partitions of all topics, as a worker fetches a backlog."""
+def rounds(log: LogPartitions, most: int, *, together: bool) -> Iterator[list[Batch]]:
+    """What goes into one transaction each, partition number after partition number, as a worker meets a backlog."""
     positions = dict.fromkeys(log, 0)
-    while positions:
+    waiting: dict[int, dict[str, Batch]] = {}
+    while positions or any(waiting.values()):
         for (topic, partition), start in list(positions.items()):
+            if topic in waiting.setdefault(partition, {}):
+                continue
             records = log[topic, partition][start : start + most]
             if records:
                 positions[topic, partition] = start + len(records)
-                yield Batch(topic, partition, start, start + len(records), records)
+                waiting[partition][topic] = Batch(topic, partition, start, start + len(records), records)
             else:
                 del positions[topic, partition]
+        for partition, batches in waiting.items():
+            now, later = align(list(batches.values())) if together else (list(batches.values()), [])
+            waiting[partition] = {batch.topic: batch for batch in later}
+            yield from [now] if together and now else [[batch] for batch in now]
 
 
-async def run(database_url: str, cases: int, most: int, *, profile: bool) -> None:
+async def run(database_url: str, cases: int, most: int, *, together: bool, profile: bool) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
@@ -68,6 +77,7 @@ async def run(database_url: str, cases: int, most: int, *, profile: bool) -> Non
     calendar = Calendar.load()
     simulation = simulate(seed=1, today=TODAY, cases=cases, calendar=calendar)
     registry, log = log_of(simulation.procedures), log_of(simulation.events)
+    gc.freeze()  # the events of the simulation are no part of what is measured
     pool = await create_pool(database_url, application_name="bench", min_size=2)
     service = ProcessingService(
         Transactions(pool, patience_seconds=5),
@@ -78,16 +88,16 @@ async def run(database_url: str, cases: int, most: int, *, profile: bool) -> Non
         partitions=PARTITIONS,
         dead_letter_limit=DeadLetterLimit(),
     )
-    for batch in batches(registry, 5_000):
-        await service.process(batch)
+    for batches in rounds(registry, most, together=together):
+        await service.process(*batches)
     profiler = cProfile.Profile()
     count = len(simulation.events)
-    print(f"{count} events of {cases} cases, batches of at most {most}")
+    print(f"{count} events, {cases} cases; batches of {most}, topics {'together' if together else 'one by one'}")
     began, cpu = time.perf_counter(), time.process_time()
     if profile:
         profiler.enable()
-    for batch in batches(log, most):
-        await service.process(batch)
+    for batches in rounds(log, most, together=together):
+        await service.process(*batches)
     if profile:
         profiler.disable()
         pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
@@ -111,7 +121,9 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     for most in arguments.batch:
-        asyncio.run(run(os.environ["DATABASE_URL"], arguments.cases, most, profile=arguments.profile))
+        for together in (False, True):
+            options = {"together": together, "profile": arguments.profile}
+            asyncio.run(run(os.environ["DATABASE_URL"], arguments.cases, most, **options))
 
 
 if __name__ == "__main__":

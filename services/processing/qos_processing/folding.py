@@ -38,12 +38,12 @@ class CaseChange(NamedTuple):
 class Fold:
     """The cases that change, and by how much the day buckets do: (procedure_id, bucket, difference), sorted by key.
 
-    `repeated` counts the facts that were known already.
+    `repeated` are the facts that were known already.
     """
 
     changes: list[CaseChange]
     differences: list[tuple[str, Row, int]]
-    repeated: int = 0
+    repeated: list[Fact]
 
 
 class _Folding:
@@ -72,7 +72,7 @@ class _Folding:
         for row, count in before.items():
             rows[row] = rows.get(row, 0) - count
 
-    def result(self, repeated: int = 0) -> Fold:
+    def result(self, repeated: list[Fact]) -> Fold:
         differences = [
             (procedure_id, row, difference)
             for procedure_id in sorted(self._differences)
@@ -89,12 +89,14 @@ def fold(
     calendar: Calendar,
 ) -> Fold:
     """Join new facts into their cases. A case that learns nothing new is left alone."""
-    folding, repeated = _Folding(histories, calendar), 0
+    folding = _Folding(histories, calendar)
+    repeated: list[Fact] = []
     for key, news in facts.items():
         known = stored.get(key)
         before = NO_FACTS if known is None else decode_facts(known.facts)
         joined = join(before, news)
-        repeated += len(news) + len(before) - len(joined)
+        if len(joined) < len(before) + len(news):
+            repeated += _repeated(before, news)
         if joined is not before:
             folding.project(key, joined, encode_facts(joined), known)
     return folding.result(repeated)
@@ -105,4 +107,14 @@ def rejudge(stored: Mapping[CaseKey, StoredCase], histories: Histories, calendar
     folding = _Folding(histories, calendar)
     for key, known in stored.items():
         folding.project(key, decode_facts(known.facts), known.facts, known)
-    return folding.result()
+    return folding.result([])
+
+
+def _repeated(before: Facts, news: Sequence[Fact]) -> list[Fact]:
+    seen, repeated = set(before), []
+    for fact in news:
+        name = (fact.source, fact.id)
+        if name in seen:
+            repeated.append(fact)
+        seen.add(name)
+    return repeated

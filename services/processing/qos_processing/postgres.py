@@ -6,7 +6,7 @@ Every function works inside the caller's transaction. Arrays and `unnest` make i
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
@@ -37,8 +37,7 @@ class PartitionState:
     outbox_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where the next batch of a topic begins, and when the newest record before it was appended."""
 
     topic: str
@@ -51,11 +50,12 @@ _LOCK = """
     FROM partition_state WHERE partition = $1 AND live FOR UPDATE
 """
 _STATE = _LOCK.removesuffix("FOR UPDATE\n")
-# Both rows are locked, so both are read as they are after the wait for the lock, not as they were before it.
-_LOCK_WITH_OFFSET = """
-    SELECT s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq, o.next_offset
+# All these rows are locked, so all are read as they are after the wait for the lock, not as they were before it.
+_LOCK_WITH_OFFSETS = """
+    SELECT s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq,
+        o.topic, o.next_offset
     FROM partition_state s JOIN partition_offsets o USING (generation, partition)
-    WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR UPDATE
+    WHERE s.partition = $1 AND s.live AND o.topic = ANY ($2::text[]) FOR UPDATE
 """
 _OFFSET = """
     SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
@@ -140,9 +140,11 @@ _SETTLE = """
         SELECT $1, n.procedure_id, $2, $3 FROM unnest($8::text[]) AS n (procedure_id)
         ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = excluded.revision
     ), position AS (
-        UPDATE partition_offsets
-        SET next_offset = $6, last_appended_at = coalesce($7, last_appended_at), processed_at = $4
-        WHERE generation = $1 AND partition = $2 AND topic = $5
+        UPDATE partition_offsets o
+        SET next_offset = n.next_offset, processed_at = $4,
+            last_appended_at = coalesce(n.last_appended_at, o.last_appended_at)
+        FROM unnest($5::text[], $6::bigint[], $7::timestamptz[]) AS n (topic, next_offset, last_appended_at)
+        WHERE o.generation = $1 AND o.partition = $2 AND o.topic = n.topic
     )
     UPDATE partition_state SET revision = $3, updated_at = $4 WHERE generation = $1 AND partition = $2
 """
@@ -160,16 +162,17 @@ async def read_state(connection: Connection, partition: int) -> PartitionState |
     return None if row is None else PartitionState(*row)
 
 
-async def lock_at(connection: Connection, partition: int, topic: str) -> tuple[PartitionState, int]:
-    """The same, with the offset stored for the topic (its base name); a partition that is new starts at 0."""
-    row = await connection.fetchrow(_LOCK_WITH_OFFSET, partition, topic)
-    if row is None:
+async def lock_at(
+    connection: Connection, partition: int, topics: Collection[str]
+) -> tuple[PartitionState, dict[str, int]]:
+    """The same, with the offsets stored for the topics (base names); a partition that is new starts at 0."""
+    rows = await connection.fetch(_LOCK_WITH_OFFSETS, partition, topics)
+    if len(rows) < len(topics):
         await connection.execute(_ADD_PARTITION, partition, INPUT_TOPICS)
-        row = await connection.fetchrow(_LOCK_WITH_OFFSET, partition, topic)
-    if row is None:
+        rows = await connection.fetch(_LOCK_WITH_OFFSETS, partition, topics)
+    if not rows:
         raise NoLiveGeneration
-    *state, next_offset = row
-    return PartitionState(*state), next_offset
+    return PartitionState(*rows[0][:6]), {row[6]: row[7] for row in rows}
 
 
 async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
@@ -210,10 +213,10 @@ async def settle(
     *,
     buckets: Iterable[tuple[str, Row, int]],
     touched: Iterable[str],
-    position: Position | None,
+    positions: Sequence[Position],
     now: datetime,
 ) -> None:
-    """Add to the day buckets, mark the procedures as touched, move the offset."""
+    """Add to the day buckets, mark the procedures as touched, move the offsets."""
     rows = [
         (procedure_id, row.organisation_id, _DAYS[row.day], row.channel, row.online, row.measure, row.bin, difference)
         for procedure_id, row, difference in buckets
@@ -225,11 +228,7 @@ async def settle(
         state.partition,
         state.revision + bool(procedure_ids),
         now,
-        *(
-            (None, None, None)
-            if position is None
-            else (position.topic, position.next_offset, position.last_appended_at)
-        ),
+        *(zip(*positions, strict=True) if positions else [()] * 3),
         procedure_ids,
         *(zip(*rows, strict=True) if rows else [()] * 8),
     )

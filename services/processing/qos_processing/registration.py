@@ -30,6 +30,9 @@ class Registration:
     repeated: int
 
 
+NOTHING_CHANGED = Registration({}, 0)
+
+
 async def register(connection: Connection, state: PartitionState, events: Iterable[Event], today: date) -> Registration:
     """Store new versions and queue the re-judgement of the cases that they govern (domain document, Version).
 

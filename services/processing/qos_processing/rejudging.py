@@ -77,7 +77,7 @@ class Rejudging:
             await postgres.write_cases(connection, state, fold.changes, self._calendar)
             touched = {procedure_id} if fold.differences else ()
             await postgres.settle(
-                connection, state, buckets=fold.differences, touched=touched, position=None, now=self._clock.now()
+                connection, state, buckets=fold.differences, touched=touched, positions=(), now=self._clock.now()
             )
             finished = len(cases) < self._chunk
             cursor = None if finished else max(application_id for _, application_id in cases)

@@ -1,8 +1,10 @@
-"""One batch, one transaction: what it says goes into cases, day buckets, registry or dead letters, with its offset."""
+"""Batches in, one transaction: what they say goes into cases, buckets, registry or dead letters, with their offsets."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -14,13 +16,14 @@ from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, case_key
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import BrokenInvariant, RejectedEvent, TransientFailure
-from qos_domain.events import Event, Topic
+from qos_domain.events import EVENT_TYPES, Event, Topic
 from qos_domain.facts import Fact, fact_of
+from qos_domain.procedures import Procedure
 from qos_processing import folding, postgres, postgres_outbox
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
 from qos_processing.ports import Batch, OffsetMismatch, Record
 from qos_processing.postgres import PartitionState, Position
-from qos_processing.registration import Registration, RegistryCache, register
+from qos_processing.registration import NOTHING_CHANGED, Registration, RegistryCache, register
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import partition_of
@@ -45,15 +48,27 @@ def check_logic(state: PartitionState) -> None:
         raise OtherLogic(stored=state.logic_version, own=LOGIC_VERSION)
 
 
+def check_follows(batch: Batch, stored: int) -> None:
+    """Raises OffsetMismatch unless the batch begins at the stored offset, or before it and reaches past it."""
+    if stored != batch.fetched_from and not batch.fetched_from < stored < batch.next_offset:
+        raise OffsetMismatch(
+            topic=batch.topic, partition=batch.partition, fetched_from=batch.fetched_from, stored=stored
+        )
+
+
+def _last_appended_at(batch: Batch) -> datetime | None:
+    return batch.records[-1].appended_at if batch.records else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a committed transaction did; `state` is as it was before."""
+    """What a committed transaction did; `state` is as it was before. Counts are by topic."""
 
     state: PartitionState
-    events: int = 0
-    repeated: int = 0
-    dead_letters: int = 0
-    registration: Registration | None = None
+    events: Counter[str] = field(default_factory=Counter)
+    repeated: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    registration: Registration = NOTHING_CHANGED
 
 
 class ProcessingService:
@@ -105,22 +120,21 @@ class ProcessingService:
         self._cache.forget(partitions)
         self._owned.difference_update(partitions)
 
-    async def process(self, batch: Batch) -> None:
-        """Apply the batch and store its `next_offset`, in one transaction.
+    async def process(self, *batches: Batch) -> None:
+        """Apply batches of one partition number, each of another topic, and store where they end, in one transaction.
 
-        Raises OffsetMismatch (nothing was written), TransientFailure (the database stayed away), and OtherLogic or
-        TooManyDeadLetters, which end the process.
+        A case is read and written once, however many of the batches it is in: in a backlog that is most of the cost.
+        Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), TransientFailure (the database
+        stayed away), and OtherLogic or TooManyDeadLetters, which end the process.
         """
-        accepted = [self._accept(batch, record) for record in batch.records]
-        done = await self._transactions.run(partial(self._apply, batch, accepted))
-        if done.registration is not None:
-            self._cache.committed(done.state, done.registration.changed)
-        for outcome, count in (
-            ("folded", done.events - done.repeated),
-            ("repeated", done.repeated),
-            ("dead_letter", done.dead_letters),
-        ):
-            self._events.labels(batch.topic, outcome).inc(count)
+        accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
+        done = await self._transactions.run(partial(self._apply, accepted))
+        self._cache.committed(done.state, done.registration.changed)
+        for batch in batches:
+            topic = batch.topic
+            self._events.labels(topic, "folded").inc(done.events[topic] - done.repeated[topic])
+            self._events.labels(topic, "repeated").inc(done.repeated[topic])
+            self._events.labels(topic, "dead_letter").inc(done.dead_letters[topic])
 
     def _accept(self, batch: Batch, record: Record) -> Accepted:
         try:
@@ -139,56 +153,73 @@ class ProcessingService:
             return DeadLetter(batch.topic, batch.partition, record, "wrong_partition", "key", rule)
         return record.offset, event
 
-    async def _apply(self, batch: Batch, accepted: list[Accepted], connection: Connection, doubtful: bool) -> _Done:
-        state, stored = await postgres.lock_at(connection, batch.partition, batch.topic)
+    async def _apply(
+        self, accepted: Sequence[tuple[Batch, list[Accepted]]], connection: Connection, doubtful: bool
+    ) -> _Done:
+        partition = accepted[0][0].partition
+        state, stored = await postgres.lock_at(connection, partition, [batch.topic for batch, _ in accepted])
         check_logic(state)
-        if doubtful and stored == batch.next_offset:
+        if doubtful and all(stored[batch.topic] == batch.next_offset for batch, _ in accepted):
             return _Done(state)  # the commit whose answer was lost did happen
-        if stored != batch.fetched_from and not batch.fetched_from < stored < batch.next_offset:
-            raise OffsetMismatch(
-                topic=batch.topic, partition=batch.partition, fetched_from=batch.fetched_from, stored=stored
-            )
-        # What stands before the stored offset is in already: the fetch began earlier than it had to.
-        events = [item[1] for item in accepted if not isinstance(item, DeadLetter) and item[0] >= stored]
-        letters = [item for item in accepted if isinstance(item, DeadLetter) and item.record.offset >= stored]
         now = self._clock.now()
-        if letters:
-            await self._bury(connection, state, batch, letters)
-        position = Position(batch.topic, batch.next_offset, batch.records[-1].appended_at if batch.records else None)
-        if batch.topic == "procedures":
-            registration = await register(connection, state, events, self._calendar.local_date(now))
-            await postgres.settle(
-                connection, state, buckets=(), touched=registration.changed, position=position, now=now
-            )
-            return _Done(state, len(events), registration.repeated, len(letters), registration)
-        repeated = await self._fold(connection, state, events, position)
-        return _Done(state, len(events), repeated, len(letters))
+        events: list[Event] = []
+        counts, dead_letters = Counter[str](), Counter[str]()
+        for batch, items in accepted:
+            offset = stored[batch.topic]
+            check_follows(batch, offset)
+            # What stands before the stored offset is in already: the fetch began earlier than it had to.
+            batch_events = [item[1] for item in items if not isinstance(item, DeadLetter) and item[0] >= offset]
+            letters = [item for item in items if isinstance(item, DeadLetter) and item.record.offset >= offset]
+            if letters:
+                await self._bury(connection, state, batch, letters, now)
+            events += batch_events
+            counts[batch.topic], dead_letters[batch.topic] = len(batch_events), len(letters)
+        positions = [Position(batch.topic, batch.next_offset, _last_appended_at(batch)) for batch, _ in accepted]
+        repeated, registration = await self._fold(connection, state, events, positions, now)
+        return _Done(state, counts, repeated, dead_letters, registration)
 
     async def _fold(
-        self, connection: Connection, state: PartitionState, events: Sequence[Event], position: Position
-    ) -> int:
-        """Join the events into their cases and store what changes; how many events were known already."""
+        self,
+        connection: Connection,
+        state: PartitionState,
+        events: Sequence[Event],
+        positions: Sequence[Position],
+        now: datetime,
+    ) -> tuple[Counter[str], Registration]:
+        """Store what the events change: the registry first, then cases and buckets; and how many were known already."""
+        registry_events: list[Event] = []
         facts: dict[CaseKey, list[Fact]] = {}
         for event in events:
-            facts.setdefault(case_key(event), []).append(fact_of(event))
+            if isinstance(event.data, Procedure):
+                registry_events.append(event)
+            else:
+                facts.setdefault(case_key(event), []).append(fact_of(event))
+        known = await self._cache.histories(connection, state, {procedure_id for procedure_id, _ in facts})
+        registration = NOTHING_CHANGED
+        if registry_events:
+            today = self._calendar.local_date(now)
+            registration = await register(connection, state, registry_events, today)
+        changed = registration.changed
         stored = await postgres.load_cases(connection, state.generation, facts)
-        histories = await self._cache.histories(connection, state, {procedure_id for procedure_id, _ in facts})
-        fold = folding.fold(facts, stored, histories, self._calendar)
+        fold = folding.fold(facts, stored, lambda name: changed.get(name) or known(name), self._calendar)
         await postgres.write_cases(connection, state, fold.changes, self._calendar)
+        touched = {procedure_id for procedure_id, _, _ in fold.differences}.union(changed)
         await postgres.settle(
-            connection,
-            state,
-            buckets=fold.differences,
-            touched={procedure_id for procedure_id, _, _ in fold.differences},
-            position=position,
-            now=self._clock.now(),
+            connection, state, buckets=fold.differences, touched=touched, positions=positions, now=now
         )
-        return fold.repeated
+        repeated: Counter[str] = Counter(EVENT_TYPES[fact.type][0] for fact in fold.repeated)
+        repeated["procedures"] += registration.repeated
+        return repeated, registration
 
     async def _bury(
-        self, connection: Connection, state: PartitionState, batch: Batch, letters: Sequence[DeadLetter]
+        self,
+        connection: Connection,
+        state: PartitionState,
+        batch: Batch,
+        letters: Sequence[DeadLetter],
+        now: datetime,
     ) -> None:
-        now, limit = self._clock.now(), self._dead_letter_limit
+        limit = self._dead_letter_limit
         await postgres_outbox.write_dead_letters(connection, letters, now)
         dead = await postgres_outbox.count_dead_letters(
             connection, batch.topic, batch.partition, batch.next_offset - limit.window

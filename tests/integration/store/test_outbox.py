@@ -48,7 +48,7 @@ async def put(p: Processing, partition: int, *event_ids: str) -> None:
     """Put messages for `sla-events` into the outbox, in one transaction."""
 
     async def work(connection: object, _doubtful: bool) -> None:
-        state, _ = await postgres.lock_at(connection, partition, "applications")
+        state, _ = await postgres.lock_at(connection, partition, ["applications"])
         messages = [Message("sla-events", b"key", name, name.encode()) for name in event_ids]
         await postgres_outbox.append(connection, state, messages, p.clock.now())
 
@@ -149,7 +149,7 @@ async def test_a_transaction_that_is_rolled_back_sends_nothing(p: Processing, se
         pass
 
     async def work(connection: object, _doubtful: bool) -> None:
-        state, _ = await postgres.lock_at(connection, 0, "applications")
+        state, _ = await postgres.lock_at(connection, 0, ["applications"])
         await postgres_outbox.append(connection, state, [Message("sla-events", b"k", "no", b"no")], p.clock.now())
         raise Failed
 
