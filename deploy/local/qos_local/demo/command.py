@@ -7,10 +7,10 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
 
 from qos_local.demo.show import Demo, Plan
 from qos_local.importing.sending import IntakeAway, IntakeRefused
+from qos_local.offline.summary import console_of_summaries
 from qos_local.stack.commands import bring_up
 from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home
@@ -41,7 +41,7 @@ def demo(
 
         qos demo --once --cases 2000
     """
-    console = Console()
+    console = console_of_summaries()
     home = Home.from_environment()
     stack = Stack(home)
     ours = given_addresses(os.environ, home) is None and not any(map(stack.running, SERVICES))

@@ -20,6 +20,7 @@ from qos_domain.replay import Replay
 from qos_local.offline.fold import Fold, fold
 from qos_local.offline.output import as_json, as_table, write_csv
 from qos_local.offline.reading import RefusedLine, read_events
+from qos_local.offline.summary import console_of_summaries
 
 _REFUSALS_SHOWN = 20
 
@@ -107,7 +108,7 @@ def fold_files(  # noqa: PLR0913, PLR0917 - one argument an option
 def _write(result: Fold, output: Format) -> None:
     match output:
         case Format.TABLE:
-            Console().print(as_table(result))
+            console_of_summaries().print(as_table(result))
         case Format.JSON:
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(as_json(result)), indent=2).decode() + "\n")
         case Format.CSV:

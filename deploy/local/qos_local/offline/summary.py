@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ _UNITS: Mapping[str, str] = {
     "hours": "h",
 }
 _LEGEND = "bd, cd: business, calendar days. Levels: declared > evidenced; ?: perhaps more; !: evidence contradicts."
+_UNFOLDED_COLUMNS = 130
 _PRINCIPLES = ("faster", "simpler", "easier")
 
 
@@ -63,6 +65,12 @@ def summary(lines: Iterable[Line], *, title: str) -> Table:
             *(_level(line.principles, principle) for principle in _PRINCIPLES),
         )
     return table
+
+
+def console_of_summaries() -> Console:
+    """The terminal at its own width; into a file or a pipe, wide enough that no cell of the summary is folded."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, _UNFOLDED_COLUMNS))
 
 
 def percent(share: Mapping[str, Json]) -> str:
