@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from qos_domain.events import Event
 from qos_domain.replay import Replay
+from qos_processing.ports import Batch
+from qos_processing.service import ProcessingService
 from support.events_strategies import streams
 from support.log import Log
 from support.processing import Processing, processing, replayed
@@ -38,15 +40,30 @@ async def _apply(p: Processing, events: list[Event], random: Random) -> None:
     p.log = Log(p.log.partitions)
     p.log.append(*events, at=p.clock.now())
     services = [p.service, p.another_service()]
+    waiting: dict[tuple[str, int], Batch] = {}
     for batch in p.log.new(4, random):
-        await random.choice(services).process(batch)
+        if (batch.topic, batch.partition) in waiting or random.random() < 0.5:
+            await _together(services, waiting, batch.partition, random)
+        waiting[batch.topic, batch.partition] = batch
         if random.random() < 0.3:
             await p.rejudging.rejudge_chunk(batch.partition)
+    for partition in range(p.log.partitions):
+        await _together(services, waiting, partition, random)
     for topic in ("applications", "feedback"):  # sent once more, by an emitter that saw no answer
         p.log.append(*(event for event in events if event.topic == topic), at=p.clock.now())
     for batch in p.log.new(4, random):
         await random.choice(services).process(batch)
     await p.rejudging.rejudge_all()
+
+
+async def _together(
+    services: list[ProcessingService], waiting: dict[tuple[str, int], Batch], partition: int, random: Random
+) -> None:
+    """Apply all that waits for a partition number in one transaction."""
+    batches = [waiting.pop(position) for position in list(waiting) if position[1] == partition]
+    if batches:
+        random.shuffle(batches)
+        await random.choice(services).process(*batches)
 
 
 async def _cases(p: Processing) -> dict[tuple[str, str], tuple[object, ...]]:

@@ -108,6 +108,29 @@ async def test_two_workers_on_two_topics_of_one_partition_number(p: Processing) 
     assert await p.buckets() == replayed(story, p.calendar).buckets()
 
 
+async def test_the_topics_of_a_partition_number_together(p: Processing) -> None:
+    p.log.append(*STORY)
+    await p.service.process(*p.log.new())
+    assert await p.buckets() == replayed(STORY, p.calendar).buckets()
+    assert await p.pool.fetchval("SELECT max(revision) FROM partition_state") == 1
+    assert await p.pool.fetchval("SELECT sum(next_offset) FROM partition_offsets") == len(STORY)
+
+
+async def test_of_batches_together_one_that_does_not_fit_keeps_all_back(p: Processing) -> None:
+    p.log.append(*STORY)
+    batches = list(p.log.new())
+    (reviews,) = (batch for batch in batches if batch.topic == "reviews")
+    await p.another_service().process(reviews)
+    before = await p.everything()
+    with pytest.raises(OffsetMismatch) as mismatch:
+        await p.service.process(*batches)
+    assert mismatch.value.topic == "reviews"
+    assert await p.everything() == before
+    await p.service.process(*(batch for batch in batches if batch is not reviews))
+    await p.rejudging.rejudge_all()
+    assert await p.buckets() == replayed(STORY, p.calendar).buckets()
+
+
 async def test_known_events_change_nothing_but_the_offset(p: Processing) -> None:
     await p.receive(*STORY)
     case, buckets = await p.case(), await p.buckets()
