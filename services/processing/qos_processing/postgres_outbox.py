@@ -40,6 +40,9 @@ _WRITE_DEAD_LETTERS = """
     ON CONFLICT (topic, partition, "offset") DO NOTHING
 """
 _COUNT_DEAD_LETTERS = 'SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3'
+_FORGET_DEAD_LETTERS = """
+    WITH forgotten AS (DELETE FROM dead_letters WHERE created_at < $1 RETURNING 1) SELECT count(*) FROM forgotten
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +105,10 @@ async def write_dead_letters(connection: Connection, letters: Sequence[DeadLette
 async def count_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:
     """How many dead letters there are at or after an offset."""
     count: int = await connection.fetchval(_COUNT_DEAD_LETTERS, topic, partition, from_offset)
+    return count
+
+
+async def forget_dead_letters(connection: Connection, before: datetime) -> int:
+    """Delete those that were kept before this instant; how many they were."""
+    count: int = await connection.fetchval(_FORGET_DEAD_LETTERS, before)
     return count

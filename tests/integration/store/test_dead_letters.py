@@ -2,11 +2,13 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 
 from qos_domain.acceptance import encode_cloudevent
 from qos_processing.dead_letters import DeadLetterLimit, TooManyDeadLetters
+from qos_processing.retention import Retention
 from support.builders import happened, registered, tokyo
 from support.log import RULES
 from support.processing import Processing, processing, replayed
@@ -99,3 +101,14 @@ async def test_when_most_records_are_poison_the_worker_stops(database_url: str) 
                 await service.process(batch)
         assert await p.pool.fetchval("SELECT count(*) FROM dead_letters") == 5
         assert await p.service.start_offset("applications", 0) == 5
+
+
+async def test_dead_letters_are_forgotten_after_thirty_days(p: Processing) -> None:
+    p.log.append_raw("applications", KEY, b"{", AT)
+    await p.catch_up()
+    retention = Retention(p.transactions, clock=p.clock)
+    p.clock.at += timedelta(days=30)
+    assert await retention.forget_dead_letters() == 0
+    p.clock.at += timedelta(seconds=1)
+    assert await retention.forget_dead_letters() == 1
+    assert await p.pool.fetchval("SELECT count(*) FROM dead_letters") == 0
