@@ -20,6 +20,9 @@ Environment: KAFKA_BOOTSTRAP_SERVERS and QOS_INTAKE_SOURCES_FILE are required; Q
 limits have defaults (docs/events.md). Make a source and its key with: python -m qos_intake.keys new
 """
 
+# Longer than balancers commonly keep an idle connection, so that it is never we who close one that they are using.
+_KEEP_ALIVE_SECONDS = 75
+
 
 async def serve(settings: IntakeSettings) -> None:
     """Serve until a signal, then finish the requests under way and flush the producer."""
@@ -32,6 +35,7 @@ async def serve(settings: IntakeSettings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
     async with running(service):

@@ -98,7 +98,8 @@ def create_app(parts: Parts) -> FastAPI:
         _log(source, answer)
         return _several(answer)
 
-    @app.api_route("/v1/procedures", methods=["PUT", "POST"], **openapi.PUT_PROCEDURES)
+    @app.post("/v1/procedures", operation_id="post_procedures", **openapi.PUT_PROCEDURES)
+    @app.put("/v1/procedures", operation_id="put_procedures", **openapi.PUT_PROCEDURES)
     async def put_procedures(
         request: Request, time: Annotated[AwareDatetime | None, Query(description=openapi.TIME_PARAMETER)] = None
     ) -> Response:

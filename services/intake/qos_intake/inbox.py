@@ -6,7 +6,6 @@ the ids that they have. What can't be accepted goes to the dead letters; a broke
 
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -15,7 +14,7 @@ from aiokafka.errors import KafkaError
 from qos_domain.acceptance import decode_cloudevent
 from qos_domain.errors import RejectedEvent, TransientFailure
 from qos_intake.content_modes import KAFKA_PREFIX, STRUCTURED, Document, attributes_of, binary
-from qos_intake.kafka import persistently
+from qos_intake.kafka import instant_of, persistently, uninterrupted
 from qos_intake.ports import Publisher, Receipt, Record
 from qos_intake.registry import RegistryFollower
 from qos_intake.results import Rejected, Unavailable
@@ -37,7 +36,6 @@ Letter: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 _POLL_MS = 1_000
 _RECORDS_AT_ONCE = 500
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InboxRelay:
@@ -67,7 +65,7 @@ class InboxRelay:
 
     async def _relay(self) -> None:
         await self._registry.wait()
-        await self._create_topics()
+        await uninterrupted(self._create_topics())
         async with self._consumer() as consumer:
             while True:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS_AT_ONCE)
@@ -85,7 +83,7 @@ class InboxRelay:
             [document_of(record) for record in records],
             source=source,
             decode=decode_cloudevent,
-            recorded_at=[_EPOCH + timedelta(milliseconds=record.timestamp) for record in records],
+            recorded_at=[instant_of(record.timestamp) for record in records],
         )
         if any(isinstance(result, Unavailable) for result in results):
             raise TransientFailure("not every relayed event was acknowledged")
@@ -108,7 +106,7 @@ class InboxRelay:
             topic=topic,
             partition=record.partition,
             offset=record.offset,
-            appended_at=_EPOCH + timedelta(milliseconds=record.timestamp),
+            appended_at=instant_of(record.timestamp),
             rejection=RejectedEvent(reason=told.reason, field=told.field or "value", rule=told.rule or told.title),
             key=record.key,
             value=record.value,
@@ -138,7 +136,7 @@ class InboxRelay:
             auto_offset_reset="earliest",
         )
         try:
-            await consumer.start()
+            await uninterrupted(consumer.start())
             yield consumer
         finally:
             await consumer.stop()

@@ -1,8 +1,9 @@
 """Kafka as the place to publish: all records of a request at once, each answered when all in-sync replicas have it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -20,6 +21,7 @@ log = get_logger(__name__)
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CLOSE_SECONDS = 10.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 _Sent: TypeAlias = "asyncio.Future[RecordMetadata] | TransientFailure"
@@ -111,7 +113,7 @@ class KafkaPublisher:
         async def connect() -> AIOKafkaProducer:
             producer: AIOKafkaProducer = new_producer(self._settings, client_id="qos-intake", linger_ms=0)
             try:
-                await producer.start()
+                await uninterrupted(producer.start())
             except BaseException:
                 await producer.stop()
                 raise
@@ -131,6 +133,24 @@ async def persistently(attempt: Callable[[], Awaitable[_T]], *, what: str) -> _T
             failures += 1
             log.warning("kafka_away", task=what, error_type=type(error).__name__, retry_in_seconds=pause)
             await asyncio.sleep(pause)
+
+
+async def uninterrupted(step: Coroutine[None, None, _T]) -> _T:
+    """What `step` returns. A cancellation meanwhile takes effect when the step has ended: aiokafka leaves a socket open
+    when it is cancelled while it connects."""
+    task = asyncio.create_task(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, _ = await asyncio.wait([task], timeout=_CLOSE_SECONDS)
+        for ended in done:
+            ended.cancelled() or ended.exception()
+        raise
+
+
+def instant_of(timestamp_ms: int) -> datetime:
+    """The aware instant of a record's timestamp: the broker's append time, in the topics of this system."""
+    return _EPOCH + timedelta(milliseconds=timestamp_ms)
 
 
 def _look_at_it(future: "asyncio.Future[RecordMetadata]") -> None:

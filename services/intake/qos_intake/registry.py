@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from qos_domain.acceptance import AcceptanceRules, decode_cloudevent
+from qos_domain.acceptance import AcceptanceRules, accept
 from qos_domain.errors import RejectedEvent, TransientFailure
-from qos_intake.kafka import persistently
+from qos_intake.kafka import instant_of, persistently, uninterrupted
 from qos_intake.owners import OwnersInMemory
 from qos_intake.settings import IntakeSettings
 from qos_intake.telemetry import Telemetry
@@ -78,7 +78,7 @@ class RegistryFollower:
             auto_offset_reset="earliest",
         )
         try:
-            await consumer.start()
+            await uninterrupted(consumer.start())
             partitions = sorted(consumer.assignment())
             if not partitions:
                 raise TransientFailure(f"missing topic {topic}: create it with `qos topics create`")
@@ -88,10 +88,13 @@ class RegistryFollower:
 
 
 def learn(owners: OwnersInMemory, records: "Sequence[ConsumerRecord[bytes, bytes]]", rules: AcceptanceRules) -> None:
-    """Take in records of the topic; one that can't be accepted says nothing about owners."""
+    """Take in records of the topic; one that processing would not accept says nothing about owners."""
     for record in records:
+        appended_at = instant_of(record.timestamp)
         try:
-            owners.learn(decode_cloudevent(record.value or b"", rules))
+            owners.learn(
+                accept(topic="procedures", key=record.key, value=record.value, appended_at=appended_at, rules=rules)
+            )
         except RejectedEvent as refusal:
             log.warning(
                 "registry_record_refused", partition=record.partition, offset=record.offset, reason=refusal.reason

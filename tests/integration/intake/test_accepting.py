@@ -4,11 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
 from qos_domain.events import FeedbackSubmitted
 from support.builders import tokyo
+from support.eventually import eventually
 from support.intake import BATCHED, NDJSON, STRUCTURED, RunningIntake, submitted
 
 pytestmark = pytest.mark.real
@@ -166,3 +168,19 @@ async def test_what_is_counted_has_bounded_labels(intake: RunningIntake) -> None
     assert 'qos_intake_requests_total{route="/v1/events",status="207"} 1.0' in metrics
     assert 'qos_intake_requests_total{route="other",status="404"} 1.0' in metrics
     assert "taro" not in metrics
+
+
+async def test_a_producer_that_is_past_use_is_replaced(intake: RunningIntake) -> None:
+    """After an error that says that its sequence is broken, every later record would fail as well."""
+    await intake.post(submitted("e-0"))
+    former = intake.service.publisher._producer
+    assert former is not None
+    former._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+    failed = await intake.post(submitted("e-1"))
+    assert (failed.status_code, failed.json()["reason"]) == (503, "broker_unavailable")
+
+    async def taken() -> bool:
+        return (await intake.post(submitted("e-1"))).status_code == 202
+
+    await eventually(taken)
+    assert intake.service.publisher._producer is not former

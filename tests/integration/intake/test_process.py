@@ -166,7 +166,7 @@ def test_a_new_key_is_shown_once_beside_a_stanza_that_works(tmp_path: Path) -> N
     source = load_sources(file, max_age_days=400).authenticate(key)
     assert source is not None
     assert (source.uri, source.name) == ("urn:tokyo:joint", "urn-tokyo-joint")
-    assert source.organisations == {"waterworks"}
+    assert source.organisations == frozenset({"waterworks"})
     assert "review.started" in source.event_types
     assert key not in json.dumps(tomllib.loads(made.stdout))
     assert python("qos_intake.keys", "new", "--source", "not a uri", "--organisation", "x").returncode == 2
