@@ -14,7 +14,7 @@ from qos_metrics.parts import Parts
 from qos_metrics.ports import ListFilter, MapRow, Page
 from qos_metrics.problems import BadParameter, responses
 
-_PORTION = 1_000
+_PORTION = 200
 LINES = "application/x-ndjson"
 
 

@@ -131,6 +131,7 @@ _TABLES = (
     """,
     "CREATE INDEX cases_open ON cases (procedure_id, breach_date) WHERE status = 'open'",
     "CREATE INDEX cases_to_announce ON cases (partition, next_announcement_at) WHERE next_announcement_at IS NOT NULL",
+    # By measure before date: what is open as of a day is a few measures summed over all days.
     """
     CREATE TABLE day_buckets (
         generation int NOT NULL,
@@ -142,7 +143,7 @@ _TABLES = (
         measure text COLLATE "C" NOT NULL,
         bin int NOT NULL,
         value bigint NOT NULL,
-        PRIMARY KEY (generation, procedure_id, date, measure, channel, online, bin, organisation_id)
+        PRIMARY KEY (generation, procedure_id, measure, date, channel, online, bin, organisation_id)
     ) PARTITION BY LIST (generation)
     """,
     # Cases that arrived on or after `from_date` are to be judged anew; done up to and with application id `cursor`.
