@@ -55,6 +55,18 @@ def _moved(event: Event, municipality: int) -> Event:
     )
 
 
+def registrations(source: str) -> list[Event]:
+    """The registry's events alone, as told by `source`."""
+    calendar = Calendar.load()
+    today = calendar.local_date(datetime.now(UTC))
+    simulation = simulate(seed=1, today=today, cases=_CASES_AT_LEAST, calendar=calendar)
+    return [
+        structs.replace(_moved(event, municipality), source=source)
+        for event in simulation.procedures
+        for municipality in range(MUNICIPALITIES)
+    ]
+
+
 async def fill(settings: RuntimeSettings, count: int, *, progress: Callable[[int], None]) -> None:
     """Append the events to the input topics, acknowledged. `progress` is told how many more were sent, now and then."""
     rules = AcceptanceRules(type_prefix=settings.event_type_prefix)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import asyncpg
 
+from qos_local.demo.services import Service, Services
 from qos_local.stack.home import Home
+from qos_local.stack.processes import choose_port
 from qos_local.stack.stack import Addresses, Stack
 from qos_processing.migrate import migrate
 from qos_runtime.kafka import admin_client
@@ -79,3 +81,19 @@ def environment(settings: RuntimeSettings) -> dict[str, str]:
         "QOS_PARTITIONS": str(settings.partitions),
         "QOS_LOG_LEVEL": "WARNING",
     }
+
+
+def worker(settings: RuntimeSettings, number: int = 0) -> Service:
+    """A worker of these settings, not started."""
+    port = choose_port()
+    own = {**environment(settings), "QOS_PROCESSING_PORT": str(port)}
+    return Service(f"processing-{number}", "qos_processing", port, own)
+
+
+@asynccontextmanager
+async def running(services: Sequence[Service]) -> AsyncIterator[Services]:
+    """Run these services for the block. Raises StackFailed with the end of its log when one isn't ready or ends."""
+    with tempfile.TemporaryDirectory(prefix="qos-bench-") as directory:
+        together = Services(Home(Path(directory)), tuple(services))
+        async with together.running():
+            yield together

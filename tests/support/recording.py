@@ -22,6 +22,7 @@ class Recording:
         self.batches: list[Batch] = []
         self.working: list[Place] = []
         self.most_at_once = 0
+        self.most_of_a_number = 0
         self.conflicts = 0
         self.forgotten: set[int] = set()
         self._may_finish = asyncio.Event()
@@ -40,6 +41,8 @@ class Recording:
         place = (batch.topic, batch.partition)
         self.working.append(place)
         self.most_at_once = max(self.most_at_once, len(self.working))
+        of_this_number = sum(partition == batch.partition for _, partition in self.working)
+        self.most_of_a_number = max(self.most_of_a_number, of_this_number)
         try:
             await self._may_finish.wait()
             stored = self.offsets.get(place, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -84,6 +85,8 @@ class ProcessingApp(faust.App):
         self._verify_log = verify_log
         self._clock = clock
         self._conflict_since: dict[TP, float] = {}
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots = asyncio.Semaphore(settings.transactions_at_once)
 
         @self.agent(
             self.topic(*map(settings.topic, INPUT_TOPICS), schema=BatchSchema()),
@@ -92,7 +95,7 @@ class ProcessingApp(faust.App):
         )
         async def fold(batches: faust.StreamT[Batch]) -> None:
             async for batch in batches:
-                await self.apply(batch)
+                self.add_future(self._in_turn(batch))
 
     def base_name(self, topic: str) -> str:
         """A topic's name without the deployment's prefix."""
@@ -101,6 +104,12 @@ class ProcessingApp(faust.App):
     def partition_of(self, batch: Batch) -> TP:
         """The batch's topic partition, by the topic's name on the broker."""
         return TP(self.settings.topic(batch.topic), batch.partition)
+
+    async def _in_turn(self, batch: Batch) -> None:
+        # Batches of one partition number write the same cases: one after the other. Others needn't wait for them.
+        async with self._turns[batch.partition], self._slots:
+            if self.gate.holds(self.partition_of(batch), batch):
+                await self.apply(batch)
 
     async def apply(self, batch: Batch) -> None:
         """Hand one batch to the service; after a conflict start its partition anew from what is stored.

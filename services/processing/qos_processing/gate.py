@@ -23,7 +23,7 @@ class Gate:
     def __init__(self, *, max_records: int) -> None:
         self._max_records = max_records
         self._under_way: dict[TP, Batch] = {}
-        self._working_since: float | None = None
+        self._working: dict[int, float] = {}  # id of the batch -> since when
         self._released = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -48,17 +48,22 @@ class Gate:
             raise ValueError(f"{tp.topic}-{tp.partition} already has a batch under way")
         self._under_way[tp] = batch
 
+    def holds(self, tp: TP, batch: Batch) -> bool:
+        """Whether the batch is still under way: not cleared since it was taken."""
+        return self._under_way.get(tp) is batch
+
     @contextmanager
     def work(self, tp: TP, batch: Batch) -> Iterator[None]:
         """Around the service's call; at its end, however it ends, the partition is free for its next batch."""
-        self._working_since = monotonic()
+        self._working[id(batch)] = monotonic()
         self._idle.clear()
         try:
             yield
         finally:
-            self._working_since = None
-            self._idle.set()
-            if self._under_way.get(tp) is batch:
+            del self._working[id(batch)]
+            if not self._working:
+                self._idle.set()
+            if self.holds(tp, batch):
                 del self._under_way[tp]
             self._released.set()
 
@@ -72,13 +77,13 @@ class Gate:
         return dict(self._under_way)
 
     def working_seconds(self) -> float:
-        """For how long the service has been working on its present batch; 0 if it has none."""
-        return 0.0 if self._working_since is None else monotonic() - self._working_since
+        """For how long the service has been working on the oldest of its present batches; 0 if it has none."""
+        return monotonic() - min(self._working.values()) if self._working else 0.0
 
     async def released(self) -> None:
         """Return when something was released or cleared since the last call of `free`."""
         await self._released.wait()
 
     async def idle(self) -> None:
-        """Return when the service isn't working on a batch."""
+        """Return when the service isn't working on any batch."""
         await self._idle.wait()

@@ -20,6 +20,8 @@ class ProcessingSettings(RuntimeSettings):
     """The most records of one partition in one transaction."""
     records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """The most records fetched and not yet committed, in all partitions of the worker: bounds its memory."""
+    transactions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many batches, of different partition numbers, are worked on at the same time."""
     fetch_bytes: Annotated[int, Field(ge=1_048_576)] = 1_048_576
     """The most bytes of one partition in one fetch; not less than the largest event a topic takes."""
     fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100

@@ -178,13 +178,19 @@ class Consumer(driver.Consumer):
         return self._stored.get(tp)
 
     async def wait_empty(self) -> None:
-        """Before partitions are given up: let the batch being worked on end (a bounded wait), and tell Kafka."""
+        """Before partitions are given up: let what is being worked on end (a bounded wait), and tell Kafka.
+
+        After a crash the broker's side is ending too, and would never answer.
+        """
+        self.app.gate.clear()  # what waits for its turn isn't begun any more
+        if self.crashed:
+            return
         try:
             async with asyncio.timeout(self.app.settings.finish_seconds):
                 await self.app.gate.idle()
         except TimeoutError:
             # Its transaction will find the next owner's offset, or the next owner its: nothing counts twice.
-            self.log.warning("The batch being worked on takes longer than %ss", self.app.settings.finish_seconds)
+            self.log.warning("A batch being worked on takes longer than %ss", self.app.settings.finish_seconds)
         await self.commit_and_end_transactions()
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
@@ -60,20 +60,34 @@ async def serve(
             asyncio.ensure_future(job) for job in (_run(app), _measure(app), *(companion() for companion in alongside))
         ]
         try:
-            await asyncio.wait([*jobs, stop], return_when=asyncio.FIRST_COMPLETED)
-            unexpected = not stop.done()
+            ended, _ = await asyncio.wait([*jobs, stop], return_when=asyncio.FIRST_COMPLETED)
         finally:
             on_stopping()
-            await app.stop()
+            await _stop(app, settings.stop_seconds / 2)
             for job in jobs:
                 job.cancel()
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-    errors = [error for error in outcomes if isinstance(error, Exception)]
-    if unexpected:
-        raise errors[0] if errors else BrokenInvariant("a part of the worker that runs for ever has ended")
-    for error in errors:  # asked to stop, it did; what stumbled on the way out changed nothing
+            await asyncio.wait(jobs, timeout=settings.stop_seconds / 4)
+    if stop not in ended:
+        raise next(iter(_errors(ended)), BrokenInvariant("a part of the worker that runs for ever has ended"))
+    for error in _errors(jobs):  # asked to stop, it did; what stumbled on the way out changed nothing
         _log.error("stopped_with_error", exc_info=error)
     _log.info("worker_stopped")
+
+
+def _errors(jobs: Iterable[asyncio.Future[None]]) -> list[BaseException]:
+    finished = [job for job in jobs if job.done() and not job.cancelled()]
+    return [error for job in finished if (error := job.exception()) is not None]
+
+
+async def _stop(app: ProcessingApp, seconds: float) -> None:
+    # In a task of its own: after a crash all parts of the app stop at once, and one may cancel what another awaits,
+    # or wait for what never comes. Whatever happens here, the cause of the end is to be told.
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait([stopping], timeout=seconds)
+    if not stopping.done():
+        _log.warning("app_not_stopped_in_time", seconds=seconds)
+    elif not stopping.cancelled() and (error := stopping.exception()):
+        _log.warning("app_stopped_with_error", error=repr(error))
 
 
 async def _run(app: ProcessingApp) -> None:

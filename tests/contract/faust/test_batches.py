@@ -60,11 +60,28 @@ async def test_the_records_under_way_are_bounded_over_all_partitions(log: Log, s
     service = Recording()
     service.hold()
     async with start(service, batch_records=60, records_under_way=150) as task:
-        await eventually(lambda: len(service.working) == 1, within=20)
+        await eventually(lambda: len(service.working) == 3, within=20)
         service.release()
         await eventually(lambda: sum(len(batch.records) for batch in service.batches) == 800, within=20)
         assert not task.done()
+    assert sorted(len(batch.records) for batch in service.batches[:3]) == [30, 60, 60]
     assert max(len(batch.records) for batch in service.batches) <= 60
+
+
+async def test_partition_numbers_are_worked_on_at_once_and_the_topics_of_one_in_turn(
+    log: Log, start: StartWorker
+) -> None:
+    for topic in ("applications", "reviews", "notifications"):
+        for partition in (0, 1, 2):
+            await log.append(numbers(0, 10), partition=partition, topic=topic)
+    service = Recording()
+    service.hold()
+    async with start(service, transactions_at_once=2):
+        await eventually(lambda: len(service.working) == 2, within=20)
+        service.release()
+        await eventually(lambda: len(service.batches) == 9, within=20)
+    assert service.most_at_once == 2
+    assert service.most_of_a_number == 1
 
 
 async def test_holes_in_the_offsets_break_nothing(log: Log, start: StartWorker) -> None:
