@@ -81,7 +81,7 @@ def test_no_telephone_or_individual_number_remains(before: str, number: str, aft
 )
 def test_no_mail_address_remains(before: str, local: str, domain: str) -> None:
     masked = mask(f"{before} {local}@{domain}")
-    assert "@" not in masked
+    assert masked.count("@") <= before.count("@")
     assert domain not in masked
 
 
