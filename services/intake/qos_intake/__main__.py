@@ -38,9 +38,18 @@ async def serve(settings: IntakeSettings) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.stop_seconds,
     )
+    server = uvicorn.Server(config)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn handles signals while it serves, and raises them again when it has finished: this takes them then, so that
+    # the producer is flushed as well, and before, so that a stop during the start isn't lost.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     async with running(service):
         get_logger(__name__).info("serving", host=settings.host, port=settings.port)
-        await uvicorn.Server(config).serve()
+        await server.serve()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = IntakeSettings.from_environment()
         configure_logging(service="intake", level=settings.log_level, log_format=settings.log_format)
-        # uvicorn raises the signal again once it has finished; this takes it, so that the producer is flushed as well.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        signal.signal(signal.SIGINT, lambda *_: None)
         asyncio.run(serve(settings))
     except NotConfigured as error:
         sys.stderr.write(f"{error}\n")
