@@ -38,7 +38,7 @@ class Crash(Exception):
 class NumberedProcessor:
     """Keeps records and offsets; no unique key, so that a record applied twice is seen twice.
 
-    A record `crash` raises Crash. `seconds_a_batch` is spent inside the transaction, as a slow fold would be.
+    A record `crash` raises Crash. `seconds_a_batch` is spent in each transaction, as a slow fold would be.
     """
 
     def __init__(self, pool: Pool, *, seconds_a_batch: float = 0.0) -> None:
@@ -60,11 +60,17 @@ class NumberedProcessor:
             raise TransientFailure("the database is away") from error
         return found or 0
 
-    async def process(self, batch: Batch) -> None:
-        await self._transactions.run(lambda connection, doubtful: self._apply(connection, doubtful, batch))
+    async def process(self, *batches: Batch) -> None:
+        await self._transactions.run(lambda connection, doubtful: self._apply(connection, doubtful, batches))
 
-    async def _apply(self, connection: Connection, doubtful: bool, batch: Batch) -> None:
-        await connection.execute("SELECT 1 FROM numbered_lock WHERE partition = $1 FOR UPDATE", batch.partition)
+    async def _apply(self, connection: Connection, doubtful: bool, batches: tuple[Batch, ...]) -> None:
+        partition = batches[0].partition
+        await connection.execute("SELECT 1 FROM numbered_lock WHERE partition = $1 FOR UPDATE", partition)
+        for batch in batches:
+            await self._apply_one(connection, doubtful, batch)
+        await asyncio.sleep(self._seconds_a_batch)
+
+    async def _apply_one(self, connection: Connection, doubtful: bool, batch: Batch) -> None:
         stored = await connection.fetchval(
             "SELECT next_offset FROM numbered_offsets WHERE topic = $1 AND partition = $2",
             batch.topic,
@@ -93,7 +99,6 @@ class NumberedProcessor:
             batch.partition,
             batch.next_offset,
         )
-        await asyncio.sleep(self._seconds_a_batch)
 
     def forget(self, partitions: Collection[int]) -> None:
         self.forgotten.append(frozenset(partitions))

@@ -15,14 +15,18 @@ StartWorker: TypeAlias = Callable[..., AbstractAsyncContextManager["asyncio.Task
 
 
 class Recording:
-    """A service that keeps offsets in memory. `hold` keeps it from finishing a batch until it is released."""
+    """A service that keeps offsets in memory. `hold` keeps it from finishing anything until it is released.
+
+    `working` are the partitions that each transaction under way is about, `together_with_itself` whether two of them
+    were ever about one partition number.
+    """
 
     def __init__(self) -> None:
         self.offsets: dict[Place, int] = {}
         self.batches: list[Batch] = []
-        self.working: list[Place] = []
+        self.working: list[list[Place]] = []
         self.most_at_once = 0
-        self.most_of_a_number = 0
+        self.together_with_itself = False
         self.conflicts = 0
         self.forgotten: set[int] = set()
         self._may_finish = asyncio.Event()
@@ -37,24 +41,28 @@ class Recording:
     async def start_offset(self, topic: str, partition: int) -> int:
         return self.offsets.get((topic, partition), 0)
 
-    async def process(self, batch: Batch) -> None:
-        place = (batch.topic, batch.partition)
-        self.working.append(place)
+    async def process(self, *batches: Batch) -> None:
+        places = [(batch.topic, batch.partition) for batch in batches]
+        partitions = [partition for working in self.working for _, partition in working[:1]]
+        self.working.append(places)
         self.most_at_once = max(self.most_at_once, len(self.working))
-        of_this_number = sum(partition == batch.partition for _, partition in self.working)
-        self.most_of_a_number = max(self.most_of_a_number, of_this_number)
+        self.together_with_itself = self.together_with_itself or places[0][1] in partitions
         try:
             await self._may_finish.wait()
-            stored = self.offsets.get(place, 0)
-            if stored != batch.fetched_from:
-                self.conflicts += 1
-                raise OffsetMismatch(topic=place[0], partition=place[1], fetched_from=batch.fetched_from, stored=stored)
-            if any(record.value == b"poison" for record in batch.records):
-                raise ValueError("poison")
-            self.batches.append(batch)
-            self.offsets[place] = batch.next_offset
+            for place, batch in zip(places, batches, strict=True):
+                self._check(place, batch)
+            self.batches += batches
+            self.offsets |= {place: batch.next_offset for place, batch in zip(places, batches, strict=True)}
         finally:
-            self.working.remove(place)
+            self.working.remove(places)
+
+    def _check(self, place: Place, batch: Batch) -> None:
+        stored = self.offsets.get(place, 0)
+        if stored != batch.fetched_from:
+            self.conflicts += 1
+            raise OffsetMismatch(topic=place[0], partition=place[1], fetched_from=batch.fetched_from, stored=stored)
+        if any(record.value == b"poison" for record in batch.records):
+            raise ValueError("poison")
 
     def forget(self, partitions: Collection[int]) -> None:
         self.forgotten.update(partitions)

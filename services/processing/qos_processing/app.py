@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -24,6 +23,7 @@ from qos_processing.ports import Batch, BatchProcessor, LogMismatch, OffsetMisma
 from qos_processing.progress import Progress
 from qos_processing.settings import ProcessingSettings
 from qos_processing.transport import Consumer
+from qos_processing.turns import Turns
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import connection
 from qos_runtime.logging import get_logger
@@ -85,8 +85,13 @@ class ProcessingApp(faust.App):
         self._verify_log = verify_log
         self._clock = clock
         self._conflict_since: dict[TP, float] = {}
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._slots = asyncio.Semaphore(settings.transactions_at_once)
+        self._turns = Turns(
+            self.gate,
+            processor,
+            at_once=settings.transactions_at_once,
+            applied=self._applied,
+            conflict=self._after_conflict,
+        )
 
         @self.agent(
             self.topic(*map(settings.topic, INPUT_TOPICS), schema=BatchSchema()),
@@ -95,7 +100,7 @@ class ProcessingApp(faust.App):
         )
         async def fold(batches: faust.StreamT[Batch]) -> None:
             async for batch in batches:
-                self.add_future(self._in_turn(batch))
+                self.add_future(self._turns.take(self.partition_of(batch), batch))
 
     def base_name(self, topic: str) -> str:
         """A topic's name without the deployment's prefix."""
@@ -105,32 +110,17 @@ class ProcessingApp(faust.App):
         """The batch's topic partition, by the topic's name on the broker."""
         return TP(self.settings.topic(batch.topic), batch.partition)
 
-    async def _in_turn(self, batch: Batch) -> None:
-        # Batches of one partition number write the same cases: one after the other. Others needn't wait for them.
-        async with self._turns[batch.partition], self._slots:
-            if self.gate.holds(self.partition_of(batch), batch):
-                await self.apply(batch)
+    def _applied(self, tp: TP, part: Batch, seconds: float) -> None:
+        self._conflict_since.pop(tp, None)
+        cast(Consumer, self.consumer).stored(tp, part.next_offset)
+        self.progress.committed(tp, part, seconds=seconds, now=self._clock.now())
 
-    async def apply(self, batch: Batch) -> None:
-        """Hand one batch to the service; after a conflict start its partition anew from what is stored.
-
-        Raises what the service raises, and LogMismatch when the conflicts of a partition don't end.
-        """
-        tp = self.partition_of(batch)
-        consumer = cast(Consumer, self.consumer)
-        began = monotonic()
-        with self.gate.work(tp, batch):
-            try:
-                await self._processor.process(batch)
-            except OffsetMismatch as mismatch:
-                self.progress.conflict(batch)
-                _log.warning("offset_conflict", topic=batch.topic, partition=batch.partition, error=str(mismatch))
-                self._bear_conflict(tp)
-                await consumer.seek_again(tp)
-            else:
-                self._conflict_since.pop(tp, None)
-                consumer.stored(tp, batch.next_offset)
-                self.progress.committed(tp, batch, seconds=monotonic() - began, now=self._clock.now())
+    async def _after_conflict(self, tp: TP, batch: Batch, mismatch: OffsetMismatch) -> None:
+        """Start the partition anew from what is stored. Raises LogMismatch when its conflicts don't end."""
+        self.progress.conflict(batch)
+        _log.warning("offset_conflict", topic=batch.topic, partition=batch.partition, error=str(mismatch))
+        self._bear_conflict(tp)
+        await cast(Consumer, self.consumer).seek_again(tp)
 
     def _bear_conflict(self, tp: TP) -> None:
         limit = _CONFLICT_SESSIONS * self.settings.session_timeout_seconds

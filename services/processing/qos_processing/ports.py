@@ -80,11 +80,11 @@ class BatchProcessor(Protocol):
         """
         ...
 
-    async def process(self, batch: Batch) -> None:
-        """Apply the batch and store its `next_offset` in one transaction.
+    async def process(self, *batches: Batch) -> None:
+        """Apply batches of one partition number, each of another topic, and store where they end, in one transaction.
 
-        Raises `OffsetMismatch` when another offset than `fetched_from` is stored, `TransientFailure` once its own
-        retries are exhausted, `BrokenInvariant` when the process must end.
+        Raises `OffsetMismatch` for the first batch that doesn't follow what is stored (nothing was written),
+        `TransientFailure` once its own retries are exhausted, `BrokenInvariant` when the process must end.
         """
         ...
 

@@ -17,11 +17,11 @@ class ProcessingSettings(RuntimeSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8082
 
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 5_000
-    """The most records of one partition in one transaction."""
+    """The most records of one partition in one batch."""
     records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """The most records fetched and not yet committed, in all partitions of the worker: bounds its memory."""
     transactions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
-    """How many batches, of different partition numbers, are worked on at the same time."""
+    """How many partition numbers are worked on at the same time, each in a transaction of its own."""
     fetch_bytes: Annotated[int, Field(ge=1_048_576)] = 1_048_576
     """The most bytes of one partition in one fetch; not less than the largest event a topic takes."""
     fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100

@@ -43,7 +43,7 @@ async def test_while_a_batch_is_worked_on_its_partition_gathers_the_next_one(log
     service = Recording()
     service.hold()
     async with start(service):
-        await eventually(lambda: service.working == [("applications", 0)], within=20)
+        await eventually(lambda: service.working == [[("applications", 0)]], within=20)
         for begin in (10, 20, 30):
             await log.append(numbers(begin, begin + 10), partition=0)
         service.release()
@@ -81,7 +81,7 @@ async def test_partition_numbers_are_worked_on_at_once_and_the_topics_of_one_in_
         service.release()
         await eventually(lambda: len(service.batches) == 9, within=20)
     assert service.most_at_once == 2
-    assert service.most_of_a_number == 1
+    assert not service.together_with_itself
 
 
 async def test_holes_in_the_offsets_break_nothing(log: Log, start: StartWorker) -> None:
