@@ -18,7 +18,7 @@ from qos_metrics.ports import DueCase, MapRow, OrganisationRow, ProcedureRow, Sc
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
+class AnswerFreshness:
     """How fresh an answer is.
 
     `last_event_appended_at` is when the newest event that counts was appended to the log, `processed_at` when it was
@@ -58,7 +58,7 @@ class Figures:
     total: Indicators
     channels: dict[Channel, Indicators] | None
     forecast_until: date
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Versions:
     versions: tuple[Version, ...]
     priority: Priority
     as_of: date
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Levels:
     settled_on: date | None
     revision: int | None
     announced_at: datetime | None
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Listing:
     has_next: bool
     has_previous: bool
     as_of: date
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class DueCases:
     cases: list[DueCase]
     has_next: bool
     as_of: date
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +121,4 @@ class Explanation:
     judgement: Judgement | None
     ledger: tuple[LedgerDay, ...]
     as_of: date
-    freshness: Freshness
+    freshness: AnswerFreshness

@@ -13,7 +13,7 @@ from qos_domain.periods import Window
 from qos_domain.vocabulary import Channel, OrganisationKind, ProcedureKind, SuspensionReason, Unit
 from qos_domain.volume import Priority
 from qos_metrics.access import Audience
-from qos_metrics.answers import Freshness
+from qos_metrics.answers import AnswerFreshness
 
 
 class Answer(BaseModel):
@@ -25,7 +25,7 @@ class Answer(BaseModel):
         Audience, Field(description="public: small counts are rounded and withheld; staff: exact figures.")
     ]
     as_of: Annotated[date, Field(description="The local date that the answer is of.", examples=["2026-11-20"])]
-    freshness: Freshness
+    freshness: AnswerFreshness
 
 
 class Name(BaseModel):

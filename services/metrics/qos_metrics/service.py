@@ -20,7 +20,17 @@ from qos_domain.reporting import indicators
 from qos_domain.vocabulary import Channel
 from qos_domain.volume import priority, priority_spans
 from qos_domain.workload import Workload
-from qos_metrics.answers import DueCases, Explanation, Figures, Freshness, Levels, Listing, Owner, Question, Versions
+from qos_metrics.answers import (
+    AnswerFreshness,
+    DueCases,
+    Explanation,
+    Figures,
+    Levels,
+    Listing,
+    Owner,
+    Question,
+    Versions,
+)
 from qos_metrics.freshness import LagWatch
 from qos_metrics.memo import Memo
 from qos_metrics.ports import (
@@ -241,13 +251,13 @@ class MetricsService:
         async with self.store.snapshot() as snapshot:
             await snapshot.progress()
 
-    async def freshness(self) -> Freshness:
+    async def freshness(self) -> AnswerFreshness:
         async with self.store.snapshot() as snapshot:
             return await self._freshness(snapshot, self._clock.now())
 
-    async def _freshness(self, snapshot: Snapshot, now: datetime) -> Freshness:
+    async def _freshness(self, snapshot: Snapshot, now: datetime) -> AnswerFreshness:
         progress = await snapshot.progress()
-        return Freshness(
+        return AnswerFreshness(
             last_event_appended_at=progress.last_event_appended_at,
             processed_at=progress.processed_at,
             lag_seconds=self._lag.lag_seconds(now),
