@@ -9,6 +9,7 @@ from socket import socket
 
 import asyncpg
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from qos_domain.calendar import UnknownCalendar
 from qos_domain.criteria import InvalidCriteria
@@ -32,6 +33,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)
         self._hub = hub
+        # The streams' library would break them off within half a second of the signal.
+        AppStatus.enable_automatic_graceful_drain = False
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         self._hub.close()

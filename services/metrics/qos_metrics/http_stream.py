@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from qos_domain.errors import TransientFailure
 from qos_metrics.http_answers import STAFF_SECURITY, Authorization
@@ -13,6 +15,9 @@ from qos_metrics.params import StreamParameters
 from qos_metrics.parts import Parts
 from qos_metrics.problems import BadParameter, responses
 from qos_metrics.stream import Filter, Gap, Message, Overflow, Position, Subscription
+from qos_runtime.logging import get_logger
+
+log = get_logger(__name__)
 
 _RETRY_MS = 2_000
 _SEND_TIMEOUT_SECONDS = 30.0
@@ -46,7 +51,7 @@ def router(parts: Parts) -> APIRouter:
         staff = parts.gate.admit(parameters.audience, authorization) == "staff"
         wanted = Filter(staff, parameters.procedure, parameters.organisation)
         subscription = parts.hub.subscribe(wanted, after)
-        return EventSourceResponse(
+        return _Stream(
             _events(parts, subscription),
             ping=parts.settings.stream_heartbeat_seconds,
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
@@ -55,6 +60,16 @@ def router(parts: Parts) -> APIRouter:
         )
 
     return routes
+
+
+class _Stream(EventSourceResponse):
+    """A stream whose client may stop reading without a word: that is no error of ours."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("stream_client_gone", send_timeout_seconds=_SEND_TIMEOUT_SECONDS)
 
 
 async def _events(parts: Parts, subscription: Subscription) -> AsyncIterator[ServerSentEvent]:
