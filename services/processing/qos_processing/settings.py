@@ -18,7 +18,7 @@ class ProcessingSettings(RuntimeSettings):
 
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     """The most records of one partition in one batch."""
-    records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     """The most records fetched and not yet committed, in all partitions of the worker: bounds its memory."""
     transactions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
     """How many partition numbers are worked on at the same time, each in a transaction of its own."""

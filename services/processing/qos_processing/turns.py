@@ -13,7 +13,8 @@ from qos_processing.aligning import align
 from qos_processing.gate import Gate
 from qos_processing.ports import Batch, BatchProcessor, OffsetMismatch
 
-_SUCCESSOR_SECONDS = 0.05
+_SUCCESSOR_SECONDS = 0.3
+"""A fetch of a batch takes that long while the worker is busy."""
 
 
 @dataclass(slots=True, eq=False)
