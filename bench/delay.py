@@ -29,7 +29,7 @@ from qos_runtime.settings import RuntimeSettings
 
 _PROBES = 4
 _QUESTION_PAUSE_SECONDS = 0.02
-_WARM_UP_SECONDS = 10.0
+WARM_UP_SECONDS = 10.0
 _LAST_WITHIN_SECONDS = 60.0
 _BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 
@@ -140,12 +140,12 @@ class _Run:
         progress: Callable[[float], None],
     ) -> None:
         began = monotonic()
-        self._counts_from = began + _WARM_UP_SECONDS
+        self._counts_from = began + WARM_UP_SECONDS
         self._due = {probe: [] for probe in probes}
         async with asyncio.TaskGroup() as tasks:
             for probe in probes:
                 tasks.create_task(self._watch(probe))
-            await self._send(traffic, began, rate, _WARM_UP_SECONDS + seconds, progress)
+            await self._send(traffic, began, rate, WARM_UP_SECONDS + seconds, progress)
 
     async def _send(
         self, traffic: Traffic, began: float, rate: int, seconds: float, progress: Callable[[float], None]

@@ -51,15 +51,17 @@ class Traffic:
 
     def _event(self, kind: str, case: int) -> Event:
         names, number = (self._others, case) if case % _PROBE_EVERY else (self._probes, case // _PROBE_EVERY)
-        of = {"procedure_id": names[number % len(names)], "application_id": f"L-{case}"}
+        procedure_id, application_id = names[number % len(names)], f"L-{case}"
         data: EventPayload
         match kind:
             case "submitted":
-                data = ApplicationSubmitted(**of, channel="online", device="smartphone")
+                data = ApplicationSubmitted(
+                    procedure_id=procedure_id, application_id=application_id, channel="online", device="smartphone"
+                )
             case "started":
-                data = ReviewStarted(**of)
+                data = ReviewStarted(procedure_id=procedure_id, application_id=application_id)
             case "decided":
-                data = ReviewDecided(**of, outcome="approved")
+                data = ReviewDecided(procedure_id=procedure_id, application_id=application_id, outcome="approved")
             case _:
-                data = NotificationSent(**of, channel="electronic")
+                data = NotificationSent(procedure_id=procedure_id, application_id=application_id, channel="electronic")
         return Event(source=SOURCE, id=f"{kind}-{case}", time=self._now(), data=data)

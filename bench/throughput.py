@@ -7,12 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import asyncpg
 
 from bench.ground import database, environment, running, worker
 from qos_local.demo.services import Services
 from qos_runtime.settings import RuntimeSettings
+
+Committed: TypeAlias = Callable[[int], None]
+"""Is told how many events are committed so far."""
 
 _LOOK_EVERY_SECONDS = 0.1
 _ROOT = Path(__file__).parents[1]
@@ -35,9 +39,9 @@ async def peers(topics: RuntimeSettings, seconds: float, *, say: Callable[[str],
     """Each peer alone on the machine, for `seconds` of reading or to the end of the backlog."""
     rates = []
     for name, module, arguments in (
-        ("plain aiokafka getmany, decode only", "plain", ()),
-        ("stock Faust agent, decode only", "stock_faust", ("decode",)),
-        ("stock Faust agent, same fold and transaction", "stock_faust", ("fold",)),
+        ("plain aiokafka getmany (decode only)", "plain", ()),
+        ("stock Faust (decode only)", "stock_faust", ("decode",)),
+        ("stock Faust (same fold, same transaction)", "stock_faust", ("fold",)),
     ):
         say(name)
         async with database(topics) as settings:
@@ -63,7 +67,7 @@ async def _peer(name: str, settings: RuntimeSettings, module: str, *arguments: s
     return Rate(name, found["events"], found["seconds"])
 
 
-async def workers(topics: RuntimeSettings, backlog: int, count: int, *, progress: Callable[[int], None]) -> Rate:
+async def workers(topics: RuntimeSettings, backlog: int, count: int, *, progress: Committed) -> Rate:
     """`count` real workers on the whole backlog, into an empty database. `progress` is told what is committed so far.
 
     The clock starts with the first committed batch, as it does for the peers with their first event.
@@ -83,7 +87,7 @@ async def _watch(
     services: Services,
     count: int,
     backlog: int,
-    progress: Callable[[int], None],
+    progress: Committed,
 ) -> Rate:
     began, before = 0.0, 0
     while True:
