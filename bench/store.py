@@ -1,7 +1,7 @@
 """How fast the transaction of a batch is: `DATABASE_URL=... python bench/store.py [--cases N] [--batch N ...]`.
 
-Folds the events of a simulated year into a fresh schema of that database, without Kafka, and prints events committed a
-second for each size of batch. The database must be empty or may be thrown away: its tables are dropped.
+Folds the events of a simulated year into a database of its own on that server, without Kafka, and prints events
+committed a second for each size of batch, with the topics of a partition number one by one and together.
 """
 
 import argparse
@@ -12,8 +12,10 @@ import os
 import pstats
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from prometheus_client import CollectorRegistry
@@ -70,9 +72,6 @@ def rounds(log: LogPartitions, most: int, *, together: bool) -> Iterator[list[Ba
 
 
 async def run(database_url: str, cases: int, most: int, *, together: bool, profile: bool) -> None:
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await connection.close()
     await migrate(database_url)
     calendar = Calendar.load()
     simulation = simulate(seed=1, today=TODAY, cases=cases, calendar=calendar)
@@ -114,16 +113,35 @@ async def run(database_url: str, cases: int, most: int, *, together: bool, profi
     await pool.close()
 
 
+@asynccontextmanager
+async def database_on(server_url: str) -> AsyncIterator[str]:
+    """The URL of an empty database on the same server, dropped afterwards."""
+    name = f"bench_store_{os.getpid()}"
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+        finally:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+async def measure(server_url: str, cases: int, sizes: list[int], *, profile: bool) -> None:
+    for most in sizes:
+        for together in (False, True):
+            async with database_on(server_url) as database_url:
+                await run(database_url, cases, most, together=together, profile=profile)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--batch", type=int, nargs="+", default=[500, 5_000])
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
-    for most in arguments.batch:
-        for together in (False, True):
-            options = {"together": together, "profile": arguments.profile}
-            asyncio.run(run(os.environ["DATABASE_URL"], arguments.cases, most, **options))
+    asyncio.run(measure(os.environ["DATABASE_URL"], arguments.cases, arguments.batch, profile=arguments.profile))
 
 
 if __name__ == "__main__":
