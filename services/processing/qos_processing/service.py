@@ -37,7 +37,10 @@ class OtherLogic(BrokenInvariant):
     """The live tables were made by other logic than this program's: adding to them would make a mixture."""
 
     def __init__(self, *, stored: int, own: int) -> None:
-        super().__init__(f"the live generation has logic version {stored}, this program has {own}: run `qos rebuild`")
+        super().__init__(
+            f"the live generation has logic version {stored}, this program has {own}: run the program that fits, or let"
+            " this one build the results anew from the log, in an empty database"
+        )
         self.stored = stored
         self.own = own
 

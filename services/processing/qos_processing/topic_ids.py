@@ -83,7 +83,7 @@ class TopicIdentity:
                 raise LogMismatch(
                     f"The topic {self._settings.topic(topic)} was deleted and made anew: offsets of {topic_id} are "
                     f"stored, the broker has {found[topic]}. Nothing was changed. Restore the log, or rebuild the "
-                    "results from the new one (`qos rebuild`)."
+                    "results from the new one, in an empty database."
                 )
 
 

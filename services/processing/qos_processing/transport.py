@@ -115,7 +115,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 raise LogMismatch(
                     f"PostgreSQL stores offset {offset} for {tp.topic}-{tp.partition}, but the broker's log goes from "
                     f"{first[tp]} to {end[tp]}: the log lost records, or database and broker don't belong together. "
-                    "Nothing was changed. Restore the log, or rebuild the results from it (`qos rebuild`)."
+                    "Nothing was changed. Restore the log, or build the results from it anew, in an empty database."
                 )
         for tp, offset in offsets.items():
             consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
