@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from qos_domain.events import Attachments, Event
 from qos_domain.procedures import DeclaredAttributes, Period
 from support.builders import happened, registered
@@ -46,24 +44,24 @@ def story() -> Iterator[Event]:
             )
 
 
-def examples() -> list[Any]:
-    page = PAGE.read_text("utf-8")
-    return [pytest.param(*found.groups(), id=found["path"]) for found in EXAMPLE.finditer(page)]
+def examples() -> list[tuple[str, str, str]]:
+    """(path, headers, the answer as shown) of each example of the page."""
+    return [(found["path"], found["headers"], found["json"]) for found in EXAMPLE.finditer(PAGE.read_text("utf-8"))]
 
 
 def test_the_page_has_examples() -> None:
     assert len(examples()) >= 8
 
 
-@pytest.mark.parametrize(("path", "headers", "shown"), examples())
-async def test_an_example_is_true(database_url: str, path: str, headers: str, shown: str) -> None:
+async def test_the_examples_are_true(database_url: str) -> None:
     migrate(database_url)
     async with serving(database_url, story(), now="2026-11-20 15:00") as api:
-        sent = dict(line.split(": ", 1) for line in headers.splitlines())
-        if "Authorization" in sent:
-            sent["Authorization"] = f"Bearer {TOKEN}"
-        answer = await api.http.get(path, headers=sent)
-        assert_shows(answer.json(), json.loads(shown), path)
+        for path, headers, shown in examples():
+            sent = dict(line.split(": ", 1) for line in headers.splitlines())
+            if "Authorization" in sent:
+                sent["Authorization"] = f"Bearer {TOKEN}"
+            answer = await api.http.get(path, headers=sent)
+            assert_shows(answer.json(), json.loads(shown), path)
 
 
 def assert_shows(said: Any, shown: Any, where: str) -> None:

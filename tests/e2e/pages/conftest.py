@@ -2,9 +2,9 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from support.metrics import CALENDAR
 from support.results import folded, migrate, store
 from support.services import running_service
 
-_CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +37,7 @@ _ARGUMENTS = (
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a browser. Without one the tests are skipped, or fail where REQUIRE_REAL asks for all of them."""
-    found = os.environ.get("CHROMIUM") or next((path for path in _CHROMIUM if Path(path).exists()), None)
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
     if found is None:
         message = "no Chromium: apt-get install chromium, or set CHROMIUM to its path"
         if os.environ.get("REQUIRE_REAL") == "1":

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from qos_domain.registry import History
+from qos_domain.assessment import Assessment
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
@@ -37,16 +37,19 @@ class Stage:
     service: RunningService
     producer: AIOKafkaProducer
     settings: RuntimeSettings
-    history: History
+    assessed: Assessment
 
-    async def publish_levels(self, revision: int, *, procedure: str = "road-occupation") -> None:
-        found = assessment(self.history, {}, date(2026, 11, 20))
-        data = {"procedure_id": procedure, "organisation_id": "construction", "revision": revision, "assessment": found}
-        await self._publish("qos-levels", procedure, f"level:{procedure}:{revision}", "level.assessed", data)
+    async def publish_levels(self, *revisions: int, procedure: str = "road-occupation") -> None:
+        data = {"procedure_id": procedure, "organisation_id": "construction", "assessment": self.assessed}
+        for revision in revisions:
+            name = f"level:{procedure}:{revision}"
+            await self._publish("qos-levels", procedure, name, "level.assessed", {**data, "revision": revision})
+        await self.producer.flush()
 
     async def publish_breach(self, number: int) -> None:
         data = {"procedure_id": "road-occupation", "application_id": "A-1", "organisation_id": "construction"}
         await self._publish("sla-events", "road-occupation", f"sla:{number}", "sla.breached", data)
+        await self.producer.flush()
 
     async def _publish(self, topic: str, key: str, event_id: str, kind: str, data: Any) -> None:
         value = {
@@ -57,7 +60,7 @@ class Stage:
             "time": "2026-11-20T09:00:00Z",
             "data": data,
         }
-        await self.producer.send_and_wait(self.settings.topic(topic), msgspec.json.encode(value), key=key.encode())
+        await self.producer.send(self.settings.topic(topic), msgspec.json.encode(value), key=key.encode())
 
 
 @dataclass
@@ -126,7 +129,8 @@ async def stage(runtime_settings: RuntimeSettings, free_port: int) -> AsyncItera
     try:
         with running_service("qos_metrics", environment, ready=f"{url}/health/ready") as service:
             await eventually(lambda: bool(service.events("stream_following")), within=30)
-            yield Stage(url, service, producer, runtime_settings, replay.history("road-occupation"))
+            found = assessment(replay.history("road-occupation"), {}, date(2026, 11, 20))
+            yield Stage(url, service, producer, runtime_settings, found)
     finally:
         await producer.stop()
 
@@ -196,10 +200,10 @@ async def test_a_client_that_does_not_read_is_let_go(stage: Stage) -> None:
     await writer.drain()
     await eventually(lambda: reader.at_eof() is False)
     async with reading(stage.url) as quick:
-        for revision in range(1, 2_001):
-            await stage.publish_levels(revision)
-            if f"level:road-occupation:{revision}" not in quick.ids() and revision % 50 == 0:
-                await eventually(lambda r=revision: f"level:road-occupation:{r}" in quick.ids())
+        for first in range(1, 2_001, 40):  # the quick one keeps up, so what is measured is the other's reading
+            last = first + 39
+            await stage.publish_levels(*range(first, last + 1))
+            await eventually(lambda r=last: f"level:road-occupation:{r}" in quick.ids())
     rest = bytearray()
     while chunk := await asyncio.wait_for(reader.read(1 << 20), 10):
         rest += chunk
