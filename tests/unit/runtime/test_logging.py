@@ -60,6 +60,18 @@ def test_an_exception_is_in_its_line(written: StringIO) -> None:
     assert "ValueError: 'absent' is not in list" in line["exception"]
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(written: StringIO, log_format: str) -> None:
+    configure_logging(service="qos-test", level="INFO", log_format=log_format, stream=written)
+    payload = "".join(("Taro ", "Yamada"))  # not as one literal: a traceback quotes the lines of the source
+    try:
+        raise ValueError(len(payload))
+    except ValueError:
+        get_logger("x").exception("batch_failed")
+    assert "ValueError: 11" in written.getvalue()
+    assert payload not in written.getvalue()
+
+
 def test_below_the_level_nothing_is_written(written: StringIO) -> None:
     get_logger("x").debug("detail")
     logging.getLogger("x").debug("detail")
