@@ -15,7 +15,7 @@ EVERY_SECONDS = 0.05
 async def eventually(probe: Callable[[], Awaitable[T]], *, within: float = ...) -> T: ...
 @overload
 async def eventually(probe: Callable[[], T], *, within: float = ...) -> T: ...
-async def eventually(probe: Callable[[], T | Awaitable[T]], *, within: float = 10.0) -> T:
+async def eventually(probe: Callable[[], T | Awaitable[T]], *, within: float = 60.0) -> T:
     """What `probe` returns, as soon as it returns without AssertionError and something true.
 
     `probe` may be a plain or an async function. After `within` seconds its last AssertionError is raised, or one that
@@ -36,7 +36,7 @@ async def eventually(probe: Callable[[], T | Awaitable[T]], *, within: float = 1
         await asyncio.sleep(EVERY_SECONDS)
 
 
-def eventually_sync(probe: Callable[[], T], *, within: float = 10.0) -> T:
+def eventually_sync(probe: Callable[[], T], *, within: float = 60.0) -> T:
     """`eventually` for tests without an event loop."""
     deadline = monotonic() + within
     while True:

@@ -168,7 +168,7 @@ async def running_intake(settings: IntakeSettings, keys: Keys, *, wait: bool = T
             return (await http.get("/health/ready")).status_code == 200
 
         if wait:
-            await eventually(ready, within=30)
+            await eventually(ready, within=60)
         yield RunningIntake(settings, service, http, keys, clock)
 
 

@@ -18,7 +18,7 @@ async def test_all_records_of_a_partition_that_wait_come_as_one_batch(log: Log, 
     await log.append(numbers(0, 300), partition=6, topic="reviews")
     service = Recording()
     async with start(service):
-        await eventually(lambda: len(service.batches) == 2, within=20)
+        await eventually(lambda: len(service.batches) == 2, within=60)
     batches = {(batch.topic, batch.partition): batch for batch in service.batches}
     applications = batches["applications", 2]
     assert [record.value for record in applications.records] == numbers(0, 900)
@@ -33,7 +33,7 @@ async def test_a_batch_has_no_more_records_than_the_setting_says(log: Log, start
     await log.append(numbers(0, 900), partition=2)
     service = Recording()
     async with start(service, batch_records=250):
-        await eventually(lambda: len(service.values("applications", 2)) == 900, within=20)
+        await eventually(lambda: len(service.values("applications", 2)) == 900, within=60)
     assert [len(batch.records) for batch in service.batches] == [250, 250, 250, 150]
     assert service.values("applications", 2) == numbers(0, 900)
 
@@ -43,7 +43,7 @@ async def test_while_a_batch_is_worked_on_its_partition_gathers_the_next_one(log
     service = Recording()
     service.hold()
     async with start(service):
-        await eventually(lambda: service.working == [[("applications", 0)]], within=20)
+        await eventually(lambda: service.working == [[("applications", 0)]], within=60)
         for begin in (10, 20, 30):
             await log.append(numbers(begin, begin + 10), partition=0)
         service.release()
@@ -60,9 +60,9 @@ async def test_the_records_under_way_are_bounded_over_all_partitions(log: Log, s
     service = Recording()
     service.hold()
     async with start(service, batch_records=60, records_under_way=150) as task:
-        await eventually(lambda: len(service.working) == 3, within=20)
+        await eventually(lambda: len(service.working) == 3, within=60)
         service.release()
-        await eventually(lambda: sum(len(batch.records) for batch in service.batches) == 800, within=20)
+        await eventually(lambda: sum(len(batch.records) for batch in service.batches) == 800, within=60)
         assert not task.done()
     assert sorted(len(batch.records) for batch in service.batches[:3]) == [30, 60, 60]
     assert max(len(batch.records) for batch in service.batches) <= 60
@@ -77,9 +77,9 @@ async def test_partition_numbers_are_worked_on_at_once_and_the_topics_of_one_in_
     service = Recording()
     service.hold()
     async with start(service, transactions_at_once=2):
-        await eventually(lambda: len(service.working) == 2, within=20)
+        await eventually(lambda: len(service.working) == 2, within=60)
         service.release()
-        await eventually(lambda: len(service.batches) == 9, within=20)
+        await eventually(lambda: len(service.batches) == 9, within=60)
     assert service.most_at_once == 2
     assert not service.together_with_itself
 
@@ -89,7 +89,7 @@ async def test_holes_in_the_offsets_break_nothing(log: Log, start: StartWorker) 
         await log.append(numbers(begin, begin + 10), partition=1, transaction=f"{log.settings.topic_prefix}{begin}")
     service = Recording()
     async with start(service, batch_records=7):
-        await eventually(lambda: len(service.values("applications", 1)) == 50, within=20)
+        await eventually(lambda: len(service.values("applications", 1)) == 50, within=60)
     assert service.values("applications", 1) == numbers(0, 50)
     assert service.conflicts == 0
     offsets = [record.offset for batch in service.batches for record in batch.records]
@@ -103,13 +103,13 @@ async def test_a_worker_starts_at_the_stored_offset_also_when_it_is_0(log: Log, 
     await log.append(numbers(0, 10), partition=4)
     first = Recording()
     async with start(first):
-        await eventually(lambda: len(first.batches) == 2, within=20)
-        await eventually(lambda: committed(log, 3, 10), within=20)
+        await eventually(lambda: len(first.batches) == 2, within=60)
+        await eventually(lambda: committed(log, 3, 10), within=60)
     # The results are gone, as after a restore: Kafka's committed offset says 10, the service says 0 and 6.
     second = Recording()
     second.offsets["applications", 4] = 6
     async with start(second):
-        await eventually(lambda: len(second.batches) == 2, within=20)
+        await eventually(lambda: len(second.batches) == 2, within=60)
     assert second.values("applications", 3) == numbers(0, 10)
     assert second.values("applications", 4) == numbers(6, 10)
     assert second.forgotten == set(range(8))
@@ -119,23 +119,23 @@ async def test_kafka_is_told_how_far_the_service_is(log: Log, start: StartWorker
     await log.append(numbers(0, 25), partition=5)
     service = Recording()
     async with start(service, batch_records=10):
-        await eventually(lambda: committed(log, 5, 25), within=20)
+        await eventually(lambda: committed(log, 5, 25), within=60)
         await log.append(numbers(25, 30), partition=5)
-        await eventually(lambda: committed(log, 5, 30), within=20)
+        await eventually(lambda: committed(log, 5, 30), within=60)
 
 
 async def test_after_a_conflict_the_partition_goes_on_from_what_is_stored(log: Log, start: StartWorker) -> None:
     await log.append(numbers(0, 10), partition=0)
     service = Recording()
     async with start(service):
-        await eventually(lambda: len(service.batches) == 1, within=20)
+        await eventually(lambda: len(service.batches) == 1, within=60)
         service.offsets["applications", 0] = 4  # rewound behind the worker's back
         await log.append(numbers(10, 12), partition=0)
-        await eventually(lambda: service.offsets["applications", 0] == 12, within=20)
+        await eventually(lambda: service.offsets["applications", 0] == 12, within=60)
         assert service.conflicts == 1
         service.offsets["applications", 0] = 13  # another one was faster
         await log.append(numbers(12, 15), partition=0)
-        await eventually(lambda: service.offsets["applications", 0] == 15, within=20)
+        await eventually(lambda: service.offsets["applications", 0] == 15, within=60)
     assert service.conflicts == 2
     assert service.values("applications", 0) == numbers(0, 10) + numbers(4, 12) + numbers(13, 15)
 

@@ -61,14 +61,14 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
         async def exists() -> bool:
             return bool(await producer.partitions_for(inbox))
 
-        await eventually(exists, within=30)
+        await eventually(exists, within=60)
         await producer.send_and_wait(inbox, json.dumps(mail("e-1")).encode(), partition=0)
         for value, _, _ in bad:
             await producer.send_and_wait(inbox, value, key=b"anything", partition=0)
         await producer.send_and_wait(inbox, json.dumps(mail("")["data"]).encode(), headers=headers, partition=0)
         await producer.send_and_wait(inbox, json.dumps(feedback).encode(), partition=0)
 
-        await eventually(lambda: intake.events("feedback"), within=30)
+        await eventually(lambda: intake.events("feedback"), within=60)
         assert [event.id for event in await intake.events("applications")] == ["e-1", "e-binary"]
         [record] = await intake.records("feedback")
         assert json.loads(record.value)["data"]["comment"] == "call ***"
@@ -107,12 +107,12 @@ async def test_another_intake_goes_on_where_the_first_one_stopped(settings: Inta
             metrics = (await intake.http.get("/metrics")).text
             return 'qos_intake_relayed_total{outcome="relayed",source="e-application"} 2.0' in metrics
 
-        await eventually(lambda: records_exist(settings), within=30)
+        await eventually(lambda: records_exist(settings), within=60)
         await send("e-1", "e-2")
-        await eventually(caught_up, within=30)
+        await eventually(caught_up, within=60)
     await send("e-3")
     async with running_intake(settings, keys):
-        await eventually(lambda: there("e-1", "e-2", "e-3"), within=30)
+        await eventually(lambda: there("e-1", "e-2", "e-3"), within=60)
 
 
 async def records_exist(settings: IntakeSettings) -> bool:

@@ -128,7 +128,7 @@ async def stage(runtime_settings: RuntimeSettings, free_port: int) -> AsyncItera
     await producer.start()
     try:
         with running_service("qos_metrics", environment, ready=f"{url}/health/ready") as service:
-            await eventually(lambda: bool(service.events("stream_following")), within=30)
+            await eventually(lambda: bool(service.events("stream_following")), within=60)
             found = assessment(replay.history("road-occupation"), {}, date(2026, 11, 20))
             yield Stage(url, service, producer, runtime_settings, found)
     finally:
@@ -170,7 +170,7 @@ async def test_a_client_goes_on_where_it_was_also_after_a_restart_of_the_service
         "QOS_METRICS_STAFF_OPEN": "true",
     }
     with running_service("qos_metrics", environment, ready=f"{stage.url}/health/ready") as again:
-        await eventually(lambda: bool(again.events("stream_following")), within=30)
+        await eventually(lambda: bool(again.events("stream_following")), within=60)
         async with reading(stage.url, last_event_id=last_id) as client:
             await eventually(lambda: client.ids() == [f"level:road-occupation:{revision}" for revision in (2, 3)])
 

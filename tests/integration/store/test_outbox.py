@@ -83,7 +83,7 @@ async def published(p: Processing, *publishers: Publisher) -> None:
     """Run publishers until the outbox is empty."""
     running = [asyncio.ensure_future(one.run()) for one in publishers]
     try:
-        await eventually(lambda: is_empty(p) if not any(task.done() for task in running) else True, within=30)
+        await eventually(lambda: is_empty(p) if not any(task.done() for task in running) else True, within=60)
     finally:
         for task in running:
             task.cancel()

@@ -41,10 +41,10 @@ def placed(worker: RunningService) -> dict[str, set[int]]:
 async def test_a_second_worker_takes_half_of_the_partition_numbers(numbered: Numbered) -> None:
     await numbered.send(map(str, range(RECORDS)))
     with numbered.worker(**SLOW) as first:
-        await eventually(lambda: _at_least(numbered, 200), within=30)
+        await eventually(lambda: _at_least(numbered, 200), within=60)
         with numbered.worker(**SLOW) as second:
-            await eventually(lambda: sum(map(len, placed(second).values())) == 20, within=30)
-            await eventually(lambda: sum(map(len, placed(first).values())) == 20, within=30)
+            await eventually(lambda: sum(map(len, placed(second).values())) == 20, within=60)
+            await eventually(lambda: sum(map(len, placed(first).values())) == 20, within=60)
             for numbers in (placed(first), placed(second)):
                 # A partition number of all five topics is with one worker: it writes the same cases.
                 assert len(numbers) == 5
@@ -59,11 +59,14 @@ async def test_a_second_worker_takes_half_of_the_partition_numbers(numbered: Num
 async def test_a_worker_is_killed_in_a_backlog_and_two_others_finish_it(numbered: Numbered) -> None:
     await numbered.send(map(str, range(RECORDS)))
     with numbered.worker(**SLOW) as killed:
-        await eventually(lambda: _at_least(numbered, 1_000), within=30)
+        await eventually(lambda: _at_least(numbered, 1_000), within=60)
         killed.kill()
     assert await numbered.count() < RECORDS
     with numbered.worker(**SLOW) as second, numbered.worker(**SLOW) as third:
-        await exactly(numbered, RECORDS)
+        for worker in (second, third):
+            await eventually(lambda worker=worker: sum(map(len, placed(worker).values())) == 20)
+        await numbered.send(map(str, range(RECORDS, RECORDS + 400)))  # some for both, be the backlog done or not
+        await exactly(numbered, RECORDS + 400)
         assert len({record.worker for record in await numbered.seen()}) == 3
         assert second.stop() == 0
         assert third.stop() == 0
@@ -74,12 +77,12 @@ async def test_a_worker_that_was_frozen_longer_than_its_session_changes_nothing_
 ) -> None:
     await numbered.send(map(str, range(RECORDS)))
     with numbered.worker(**SLOW) as frozen:
-        await eventually(lambda: _at_least(numbered, 500), within=30)
+        await eventually(lambda: _at_least(numbered, 500), within=60)
         frozen.pause()
         with numbered.worker(**SLOW) as other:
-            await eventually(lambda: sum(map(len, placed(other).values())) == 40, within=40)
+            await eventually(lambda: sum(map(len, placed(other).values())) == 40, within=60)
             count = await numbered.count()
-            await eventually(lambda: _at_least(numbered, count + 500), within=30)
+            await eventually(lambda: _at_least(numbered, count + 500), within=60)
             frozen.resume()
             await exactly(numbered, RECORDS)
             assert frozen.exit_code is None

@@ -29,20 +29,20 @@ async def admin(runtime_settings: RuntimeSettings) -> AsyncIterator[AIOKafkaAdmi
 async def test_a_missing_topic_is_named_and_nothing_starts(numbered: Numbered, admin: AIOKafkaAdminClient) -> None:
     await admin.delete_topics([numbered.settings.topic("reviews")])
     with numbered.worker() as worker:
-        assert worker.wait_for_exit(within=20) == 2
+        assert worker.wait_for_exit(within=60) == 2
         [event] = worker.events("worker_not_configured")
         assert f"missing topics: {numbered.settings.topic('reviews')}" in event["error"]
 
 
 async def test_a_topic_with_another_number_of_partitions_is_named(numbered: Numbered) -> None:
     with numbered.worker(QOS_PARTITIONS="16") as worker:
-        assert worker.wait_for_exit(within=20) == 2
+        assert worker.wait_for_exit(within=60) == 2
         assert "partitions is 8, wanted 16" in worker.events("worker_not_configured")[0]["error"]
 
 
 async def test_a_missing_setting_is_named(numbered: Numbered) -> None:
     with numbered.worker(DATABASE_URL="") as worker:
-        assert worker.wait_for_exit(within=20) == 2
+        assert worker.wait_for_exit(within=60) == 2
         assert "DATABASE_URL" in worker.logs()
 
 
@@ -64,7 +64,7 @@ async def test_an_offset_beyond_the_end_of_the_log_stops_the_worker(numbered: Nu
     await numbered.send(map(str, range(10)), partition=3)
     await numbered.store_offset("applications", 3, 11)
     with numbered.worker() as worker:
-        assert worker.wait_for_exit(within=20) == 1
+        assert worker.wait_for_exit(within=60) == 1
         [event] = worker.events("worker_crashed")
         assert event["kind"] == "LogMismatch"
         name = re.escape(numbered.settings.topic("applications"))
@@ -78,7 +78,7 @@ async def test_a_log_that_lost_its_beginning_stops_the_worker(numbered: Numbered
     tp = TopicPartition(numbered.settings.topic("applications"), 3)
     await admin.delete_records({tp: RecordsToDelete(before_offset=6)})
     with numbered.worker() as worker:
-        assert worker.wait_for_exit(within=20) == 1
+        assert worker.wait_for_exit(within=60) == 1
         assert "log goes from 6 to 10" in worker.events("worker_crashed")[0]["error"]
     assert await numbered.count() == 0
 
