@@ -40,15 +40,18 @@ class StartOffsetsUnavailable(TransientFailure):
     """Database or broker didn't say in time where to start: the worker ends, its orchestrator starts it again."""
 
 
-class BatchSchema(faust.Schema[None, Batch]):
-    """Hands a message's value on as it is: a `Batch` already."""
+class BatchSchema(faust.Schema[None, tuple[Batch, ...]]):
+    """Hands a message's value on as it is: the batches of one poll, each of another partition."""
 
+    # ruff: noqa: ARG002  Faust gives what decoding would need
     def loads_key(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> None:
         """Batches have no key: their records have."""
 
-    def loads_value(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Batch:  # noqa: ARG002
-        """The batch that the transport's consumer put into the message."""
-        return cast(Batch, message.value)
+    def loads_value(
+        self, app: AppT, message: Message, *, loads: object = None, serializer: object = None
+    ) -> tuple[Batch, ...]:
+        """The batches that the transport's consumer put into the message."""
+        return cast(tuple[Batch, ...], message.value)
 
 
 class Boot(BootStrategy):
@@ -94,13 +97,14 @@ class ProcessingApp(faust.App):
         )
 
         @self.agent(
-            self.topic(*map(settings.topic, INPUT_TOPICS), schema=BatchSchema()),
+            self.topic(*map(settings.topic, INPUT_TOPICS), schema=BatchSchema(), acks=False),
             name="fold",
             supervisor_strategy=CrashingSupervisor,
         )
-        async def fold(batches: faust.StreamT[Batch]) -> None:
-            async for batch in batches:
-                self.add_future(self._turns.take(self.partition_of(batch), batch))
+        async def fold(polls: faust.StreamT[tuple[Batch, ...]]) -> None:
+            async for batches in polls:
+                for batch in batches:
+                    self.add_future(self._turns.take(self.partition_of(batch), batch))
 
     def base_name(self, topic: str) -> str:
         """A topic's name without the deployment's prefix."""

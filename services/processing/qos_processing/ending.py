@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import os
 import sys
@@ -38,6 +39,7 @@ def run(work: Work) -> int:
     if settings.log_level == "INFO":
         for chatty in ("aiokafka", "faust", "mode"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
+    _tune_interpreter()
     cut_off = threading.Timer(settings.stop_seconds, _cut_off)
     cut_off.daemon = True
     try:
@@ -53,6 +55,15 @@ def run(work: Work) -> int:
         _log.critical("worker_crashed", exc_info=True)
         return EXIT_CRASHED
     return EXIT_STOPPED
+
+
+def _tune_interpreter() -> None:
+    """For a loop that computes beside a thread that talks to the broker; both figures are in docs/performance.md."""
+    # The broker's thread needs the interpreter some ten times for one fetch, and waits this long for it each time.
+    sys.setswitchinterval(0.0005)
+    # A batch is thousands of objects that live together; by default all of them are looked at again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _main(work: Awaitable[None]) -> None:
