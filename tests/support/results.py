@@ -133,7 +133,7 @@ async def _registry(connection: "asyncpg.Connection[asyncpg.Record]", replay: Re
         await connection.execute(
             "INSERT INTO procedures (generation, procedure_id, partition, organisation_id, organisation_name_ja,"
             " organisation_name_en, organisation_kind, kind, name_ja, name_en, version, effective_from, retired,"
-            " priority) VALUES (1, $1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            " priority, next_effective_from) VALUES (1, $1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             procedure_id,
             procedure.organisation.id,
             procedure.organisation.name.ja,
@@ -146,6 +146,7 @@ async def _registry(connection: "asyncpg.Connection[asyncpg.Record]", replay: Re
             version.name.effective_from,
             version.retired,
             procedure.priority,
+            min((day for each in history.versions if (day := each.name.effective_from) > today), default=None),
         )
 
 

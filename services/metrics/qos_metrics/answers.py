@@ -7,6 +7,7 @@ from typing import TypeAlias
 from qos_domain.assessment import Assessment, Settled
 from qos_domain.case import CaseView
 from qos_domain.clock import Judgement
+from qos_domain.digitalisation import Digitalisation
 from qos_domain.indicators import Indicators
 from qos_domain.ledger import LedgerDay
 from qos_domain.periods import Window
@@ -58,6 +59,16 @@ class Figures:
     total: Indicators
     channels: dict[Channel, Indicators] | None
     forecast_until: date
+    freshness: AnswerFreshness
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalisationRate:
+    """Of the procedures of an organisation by the versions in force on as_of; `owner` is None for those of all."""
+
+    owner: OrganisationRow | None
+    digitalisation: Digitalisation
+    as_of: date
     freshness: AnswerFreshness
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qos_domain.assessment import Assessment, Settled
 from qos_domain.criteria import Principle
+from qos_domain.digitalisation import Digitalisation
 from qos_domain.indicators import Indicators
 from qos_domain.levels import LevelReading
 from qos_domain.periods import Window
@@ -93,6 +94,12 @@ class IndicatorsAnswer(Answer):
     channels: Annotated[
         dict[Channel, Indicators] | None, Field(description="With by_channel=true: each channel there is anything of.")
     ]
+
+
+class DigitalisationAnswer(Answer):
+    scope: Annotated[Literal["organisation", "all"], Field(examples=["all"])]
+    organisation: OrganisationSummary | None
+    digitalisation: Digitalisation
 
 
 class LevelsAnswer(Answer):

@@ -190,6 +190,13 @@ class Snapshot(Protocol):
         """The version in force (or the first one before that). Raises UnknownProcedure."""
         ...
 
+    async def in_force(self, as_of: date, organisation_id: str | None) -> list[tuple[Procedure, int]]:
+        """The versions in force on a day, of one organisation or of all, without the retired ones.
+
+        Each stands for the number of procedures that say the same of channels, discretion, barrier and digitalisation.
+        """
+        ...
+
     async def organisation(self, organisation_id: str) -> OrganisationRow:
         """Raises UnknownOrganisation."""
         ...

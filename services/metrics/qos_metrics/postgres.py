@@ -48,6 +48,7 @@ _SETTLED = msgspec.json.Decoder(Settled)
 _PROCEDURE = msgspec.json.Decoder(Procedure)
 _PROCEDURE_WIDTH = len(ProcedureRow.__dataclass_fields__)
 _READING_WIDTH = 4
+_PORTION = 500
 
 
 class PostgresStore:
@@ -110,6 +111,17 @@ class PostgresSnapshot:
             raise UnknownProcedure
         *columns, version = row
         return ProcedureRow(*columns), _PROCEDURE.decode(version)
+
+    async def in_force(self, as_of: date, organisation_id: str | None) -> list[tuple[Procedure, int]]:
+        still = await self._connection.fetch(sql.IN_FORCE_STILL, self._generation, as_of, organisation_id)
+        found = [(_PROCEDURE.decode(version), procedures) for version, procedures in still]
+        # Read in portions: other requests go on between them.
+        others = self._connection.cursor(sql.HISTORIES_OF_OTHERS, self._generation, as_of, prefetch=_PORTION)
+        async for (facts,) in others:
+            version = History.of(decode_facts(facts)).at(as_of)
+            if version is not None and not version.retired and organisation_id in (None, version.organisation_id):
+                found.append((version.procedure, 1))
+        return found
 
     async def organisation(self, organisation_id: str) -> OrganisationRow:
         row = await self._connection.fetchrow(sql.ORGANISATIONS, self._generation, organisation_id)

@@ -10,7 +10,7 @@ from qos_domain.disclosure import TOKYO_RULES, public_assessment, public_indicat
 from qos_domain.procedures import Procedure
 from qos_metrics import models
 from qos_metrics.access import Audience
-from qos_metrics.answers import DueCases, Explanation, Figures, Levels, Listing, Versions
+from qos_metrics.answers import DigitalisationRate, DueCases, Explanation, Figures, Levels, Listing, Versions
 from qos_metrics.ports import MapRow, MapTotals, OneOrganisation, OneProcedure, OrganisationRow, ProcedureRow
 from qos_metrics.problems import BadParameter
 
@@ -101,18 +101,24 @@ def figures(found: Figures, audience: Audience) -> models.IndicatorsAnswer:
         if isinstance(question.scope, OneOrganisation)
         else "all",
         procedure=procedure_summary(owner) if isinstance(owner, ProcedureRow) else None,
-        organisation=models.OrganisationSummary(
-            organisation_id=owner.organisation_id,
-            name=models.Name(ja=owner.name_ja, en=owner.name_en),
-            kind=owner.kind,
-        )
-        if isinstance(owner, OrganisationRow)
-        else None,
+        organisation=_organisation_summary(owner) if isinstance(owner, OrganisationRow) else None,
         window=question.window,
         channel=question.channel,
         forecast_until=found.forecast_until,
         indicators=total,
         channels=channels,
+    )
+
+
+def digitalisation(found: DigitalisationRate, audience: Audience) -> models.DigitalisationAnswer:
+    """Exact for everybody: what it counts are procedures, which the registry publishes one by one, not applications."""
+    return models.DigitalisationAnswer(
+        audience=audience,
+        as_of=found.as_of,
+        freshness=found.freshness,
+        scope="all" if found.owner is None else "organisation",
+        organisation=None if found.owner is None else _organisation_summary(found.owner),
+        digitalisation=found.digitalisation,
     )
 
 
@@ -207,6 +213,12 @@ def explanation(found: Explanation, procedure_id: str, application_id: str) -> m
             }
         ),
         ledger=[models.LedgerEntry.model_validate(msgspec.structs.asdict(day)) for day in found.ledger],
+    )
+
+
+def _organisation_summary(row: OrganisationRow) -> models.OrganisationSummary:
+    return models.OrganisationSummary(
+        organisation_id=row.organisation_id, name=models.Name(ja=row.name_ja, en=row.name_en), kind=row.kind
     )
 
 

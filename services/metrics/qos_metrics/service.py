@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from itertools import chain, repeat, starmap
 
 from qos_domain import freshness as domain_freshness
 from qos_domain.assessment import Provenance, assess
@@ -12,6 +13,7 @@ from qos_domain.cells import FISCAL_YEAR_MEASURES, STOCK_MEASURES, TRAILING_YEAR
 from qos_domain.clock import judge
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.criteria import Criteria
+from qos_domain.digitalisation import digitalisation
 from qos_domain.indicators import Indicators
 from qos_domain.ledger import ledger
 from qos_domain.levels import Assessor
@@ -22,6 +24,7 @@ from qos_domain.volume import priority, priority_spans
 from qos_domain.workload import Workload
 from qos_metrics.answers import (
     AnswerFreshness,
+    DigitalisationRate,
     DueCases,
     Explanation,
     Figures,
@@ -73,6 +76,7 @@ class MetricsService:
         self._assessor = Assessor(criteria)
         self._lag = lag
         self._figures: Memo[Figures] = Memo(lives_seconds=cache_seconds, limit=200, monotonic=monotonic)
+        self._rates: Memo[DigitalisationRate] = Memo(lives_seconds=cache_seconds, limit=200, monotonic=monotonic)
         self._totals: Memo[MapTotals] = Memo(lives_seconds=cache_seconds, limit=200, monotonic=monotonic)
         self._organisations: Memo[list[OrganisationRow]] = Memo(
             lives_seconds=cache_seconds, limit=1, monotonic=monotonic
@@ -123,6 +127,19 @@ class MetricsService:
         total = of(buckets, None) if channel is None else of(buckets.of_channel(channel), channel)
         channels = {each: of(buckets.of_channel(each), each) for each in buckets.channels}
         return Figures(question, owner, total, channels if question.by_channel else None, horizon, freshness)
+
+    async def digitalisation(self, organisation_id: str | None, as_of: date) -> DigitalisationRate:
+        """Of an organisation or (None) of all. May be `cache_seconds` old. Raises UnknownOrganisation."""
+
+        async def read() -> DigitalisationRate:
+            async with self.store.snapshot() as snapshot:
+                freshness = await self._freshness(snapshot, self._clock.now())
+                owner = None if organisation_id is None else await snapshot.organisation(organisation_id)
+                alike = await snapshot.in_force(as_of, organisation_id)
+            rate = digitalisation(chain.from_iterable(starmap(repeat, alike)), as_of)
+            return DigitalisationRate(owner, rate, as_of, freshness)
+
+        return await self._rates.get((organisation_id, as_of), read)
 
     async def versions(self, procedure_id: str) -> Versions:
         """Raises UnknownProcedure."""

@@ -27,6 +27,29 @@ PROCEDURE_COLUMNS = """
 """
 PROCEDURE = f"SELECT {PROCEDURE_COLUMNS}, p.version::text FROM procedures p WHERE generation = $1 AND procedure_id = $2"  # noqa: S608 - our own columns
 
+# What `qos_domain.digitalisation` reads of a version: procedures that say the same of it are counted here.
+_DIGITALISATION = ", ".join(
+    f"version->'{field}'" for field in ("channels", "online_channels", "digital_since", "within_discretion", "barrier")
+)
+# The version in force today is that of an earlier day, too, for most procedures.
+IN_FORCE_STILL = f"""
+    SELECT p.version::text, alike.procedures
+    FROM (
+        SELECT min(procedure_id) AS procedure_id, count(*) AS procedures FROM procedures
+        WHERE generation = $1 AND effective_from <= $2 AND (next_effective_from IS NULL OR next_effective_from > $2)
+            AND NOT retired AND ($3::text IS NULL OR organisation_id = $3)
+        GROUP BY {_DIGITALISATION}
+    ) alike JOIN procedures p ON p.generation = $1 AND p.procedure_id = alike.procedure_id
+"""  # noqa: S608 - our own fields
+# The others' histories, where a version is of that day or earlier ([source, id, type, time, payload, ...] is a fact).
+HISTORIES_OF_OTHERS = """
+    SELECT '[' || string_agg(f.fact, ',') || ']'
+    FROM procedures p JOIN procedure_facts f USING (generation, procedure_id)
+    WHERE generation = $1 AND (p.effective_from > $2 OR p.next_effective_from <= $2)
+    GROUP BY procedure_id
+    HAVING bool_or((f.fact::json #>> '{4,effective_from}')::date <= $2)
+"""
+
 # An organisation's names and kind are those that its procedures give; where they differ, the latest version's.
 ORGANISATIONS = """
     SELECT organisation_id,

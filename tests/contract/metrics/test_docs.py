@@ -24,6 +24,7 @@ def story() -> Iterator[Event]:
         period=Period(unit="business_days", maximum=10),
         online_period=Period(unit="business_days", maximum=5),
         channels=("online", "counter"),
+        within_discretion=True,
         attributes=DeclaredAttributes(status_visible=True, attachments_as_data=True),
     )
     for number in range(60):

@@ -66,6 +66,8 @@ def test_every_answer_is_one_that_is_documented(url: str) -> None:
         "GET /v1/procedures/{procedure_id}/levels",
         "GET /v1/organisations/{organisation_id}/indicators",
         "GET /v1/indicators",
+        "GET /v1/digitalisation",
+        "GET /v1/organisations/{organisation_id}/digitalisation",
         "GET /v1/quality-map",
         "GET /v1/cases/overdue",
         "GET /v1/cases/explanation",
@@ -87,6 +89,11 @@ def test_real_answers_are_what_their_schema_says(url: str, audience: str) -> Non
                 for name in procedures
             ),
             *(("/v1/organisations/{organisation_id}/indicators", {"organisation_id": n}, {}) for n in organisations),
+            *(
+                ("/v1/organisations/{organisation_id}/digitalisation", {"organisation_id": n}, {})
+                for n in organisations
+            ),
+            ("/v1/digitalisation", {}, {}),
             ("/v1/indicators", {}, {"window": "365d", "by_channel": "true"}),
             ("/v1/quality-map", {}, {}),
             ("/v1/organisations", {}, {}),
