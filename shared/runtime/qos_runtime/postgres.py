@@ -34,6 +34,7 @@ async def create_pool(
         database_url,
         min_size=min_size,
         max_size=max_size,
+        reset=_nothing_to_reset,
         command_timeout=command_timeout_seconds,
         server_settings={
             "application_name": application_name,
@@ -46,6 +47,11 @@ async def create_pool(
     if pool is None:
         raise RuntimeError("asyncpg gave no pool")
     return pool
+
+
+async def _nothing_to_reset(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Our transactions change nothing of a session, so giving one back needs no query. (What was left open is rolled
+    back before this is called.)"""
 
 
 async def database_answers(pool: Pool, *, timeout_seconds: float = 5.0) -> None:
