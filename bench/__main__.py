@@ -1,4 +1,4 @@
-"""`python -m bench`: throughput on a backlog beside its peers, and the delay from a POST to the metrics API."""
+"""`python -m bench`: throughput beside its peers, the delay from a POST to the metrics API, decoding."""
 
 import argparse
 import asyncio
@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import delay, throughput
+from bench import codec, delay, throughput
 from bench.backlog import fill
+from bench.codec import Decoding
 from bench.delay import Delays
 from bench.ground import addresses, database, topics
 from bench.throughput import Rate
@@ -49,7 +50,7 @@ def options(arguments: Sequence[str] | None = None) -> Options:
         epilog="Examples: `python -m bench`; `python -m bench throughput --events 200000 --workers 1`;"
         " `python -m bench delay --rate 500 --seconds 30`. With make: `make bench ARGS='delay --rate 500'`.",
     )
-    parser.add_argument("what", nargs="?", choices=["all", "throughput", "delay"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "throughput", "delay", "codec"], default="all")
     parser.add_argument("--events", type=int, default=1_000_000, help="size of the backlog (default: 1,000,000)")
     parser.add_argument(
         "--workers", type=int, nargs="+", default=[1, 2], help="numbers of worker processes (default: 1 2)"
@@ -143,8 +144,20 @@ def _sets(bars: Progress, task: TaskID) -> throughput.Committed:
     return lambda committed: bars.update(task, completed=committed)
 
 
+def show_codec(decodings: Sequence[Decoding]) -> None:
+    table = Table(title="Decoding one event", title_justify="left")
+    table.add_column("decoder")
+    table.add_column("microseconds of a core", justify="right")
+    for decoding in decodings:
+        table.add_row(decoding.name, f"{decoding.microseconds:.1f}")
+    console.print(table)
+
+
 def main() -> int:
     wanted = options()
+    if wanted.what == "codec":
+        show_codec(codec.measure())
+        return 0
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment
     rates: list[Rate] = []
     delays: Delays | None = None
