@@ -35,6 +35,19 @@ class Broker:
         assert record is not None
         os.kill(record.pid, number)
 
+    async def freeze(self) -> None:
+        """Return when every thread stands still: until then a request may still be answered."""
+        self.signal(signal.SIGSTOP)
+        record = self._node.running()
+        assert record is not None
+        threads = Path(f"/proc/{record.pid}/task")
+
+        def frozen() -> bool:
+            states = [thread.joinpath("stat").read_text().rpartition(")")[2].split()[0] for thread in threads.iterdir()]
+            return set(states) == {"T"}
+
+        await eventually(frozen)
+
     def stop(self) -> None:
         if self._node.running():
             self.signal(signal.SIGCONT)
@@ -97,7 +110,7 @@ async def test_a_broker_that_freezes(broker: Broker, keys: Keys) -> None:
     settings = impatient(broker.address, keys, "frozen.")
     await create(settings)
     async with running_intake(settings, keys) as intake:
-        broker.signal(signal.SIGSTOP)
+        await broker.freeze()
         response = await intake.post(submitted("e-1"))
         assert (response.status_code, response.json()["reason"]) == (503, "broker_unavailable")
 
