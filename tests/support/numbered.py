@@ -15,7 +15,7 @@ from qos_domain.errors import TransientFailure
 from qos_processing.ports import Batch, OffsetMismatch
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.kafka import admin_client, producer
-from qos_runtime.postgres import Pool
+from qos_runtime.postgres import DatabaseError, Pool
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import INPUT, create_topics
 from support.services import RunningService, running_service
@@ -56,7 +56,7 @@ class NumberedProcessor:
                 partition,
                 timeout=1,
             )
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DatabaseError as error:
             raise TransientFailure("the database is away") from error
         return found or 0
 

@@ -38,7 +38,7 @@ from qos_metrics.ports import (
     UnknownOrganisation,
     UnknownProcedure,
 )
-from qos_runtime.postgres import Pool, Verdict, verdict
+from qos_runtime.postgres import DatabaseError, Pool, Verdict, verdict
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
@@ -62,7 +62,7 @@ class PostgresStore:
         """A connection in a read-only transaction, and the generation that is live in it."""
         try:
             connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
             raise TransientFailure(f"no connection to the database: {type(error).__name__}") from error
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -72,7 +72,7 @@ class PostgresStore:
                 yield connection, generation
         except asyncpg.UndefinedTableError as error:
             raise TransientFailure("the database has no schema yet (python -m qos_processing.migrate)") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
             if verdict(error) is Verdict.FAIL:
                 raise
             raise TransientFailure(f"the database doesn't answer: {type(error).__name__}") from error

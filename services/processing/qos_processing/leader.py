@@ -9,6 +9,7 @@ import asyncpg
 
 from qos_domain.errors import TransientFailure
 from qos_runtime.logging import get_logger
+from qos_runtime.postgres import DatabaseError
 
 log = get_logger(__name__)
 
@@ -47,7 +48,7 @@ class Leader:
         while True:
             try:
                 await self._wait_and_lead()
-            except (TransientFailure, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (TransientFailure, *DatabaseError) as error:
                 log.warning("leadership_lost", error=type(error).__name__, reason=str(error))
             await asyncio.sleep(self._every_seconds)
 
@@ -67,7 +68,7 @@ class Leader:
                     return await self._lead(connection)
                 await asyncio.sleep(self._every_seconds)
         finally:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with suppress(*DatabaseError):
                 await connection.close(timeout=1)
 
     async def _lead(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, cast
 
-import asyncpg
 from prometheus_client import CollectorRegistry
 
 from qos_domain.acceptance import AcceptanceRules, accept
@@ -28,6 +27,7 @@ from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import partition_of
 from qos_runtime.metric_defs import PROCESSING_EVENTS
+from qos_runtime.postgres import DatabaseError
 
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
 """What became of a record: the event at an offset, or a dead letter."""
@@ -113,7 +113,7 @@ class ProcessingService:
         try:
             async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
                 offset = await postgres.stored_offset(connection, partition, topic)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DatabaseError as error:
             raise TransientFailure(f"no start offset of {topic}-{partition} ({type(error).__name__})") from error
         self._owned.add(partition)
         return offset or 0

@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.abstract import AbstractType
@@ -22,7 +21,7 @@ from qos_domain.events import INPUT_TOPICS
 from qos_processing.ports import LogMismatch
 from qos_runtime.kafka import connection
 from qos_runtime.logging import get_logger
-from qos_runtime.postgres import Pool
+from qos_runtime.postgres import DatabaseError, Pool
 from qos_runtime.settings import RuntimeSettings
 
 _log = get_logger(__name__)
@@ -53,7 +52,7 @@ class TopicIdentity:
             remembered = await self._pool.fetch(_REMEMBERED)
             self._compare(found, {row["topic"]: row["topic_id"] for row in remembered})
             await self._pool.execute(_REMEMBER, list(found), list(found.values()))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
             raise TransientFailure(f"the topics' ids can't be read ({type(error).__name__})") from error
 
     async def keep_verifying(self) -> None:

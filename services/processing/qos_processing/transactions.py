@@ -9,7 +9,7 @@ import asyncpg
 
 from qos_domain.errors import TransientFailure
 from qos_runtime.logging import get_logger
-from qos_runtime.postgres import Pool, Verdict, verdict
+from qos_runtime.postgres import DatabaseError, Pool, Verdict, verdict
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -47,7 +47,7 @@ class Transactions:
             attempt = _Attempt()
             try:
                 return await attempt.run(self.pool, work, doubtful)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError) as error:
+            except DatabaseError as error:
                 finding = verdict(error, committing=attempt.committing)
                 if finding is Verdict.FAIL:
                     raise
@@ -66,15 +66,19 @@ class _Attempt:
     async def run(self, pool: Pool, work: Callable[[Connection, bool], Awaitable[_T]], doubtful: bool) -> _T:
         async with pool.acquire() as connection:
             transaction = connection.transaction()
-            await transaction.start()
             try:
-                result = await work(connection, doubtful)
-            except BaseException:
-                # The first error is the one to hear of; a connection that is gone rolls back by itself.
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await transaction.rollback()
+                await transaction.start()
+                try:
+                    result = await work(connection, doubtful)
+                except BaseException:
+                    # The first error is the one to hear of; a connection that is gone rolls back by itself.
+                    with suppress(*DatabaseError):
+                        await transaction.rollback()
+                    raise
+                # From here on an error, also of giving the connection back, leaves open whether the commit happened.
+                self.committing = True
+                await transaction.commit()
+            except asyncpg.InternalClientError:
+                connection.terminate()  # it lost count of what it asked: not for the next one
                 raise
-            # From here on an error, also one of giving the connection back, leaves open whether the commit happened.
-            self.committing = True
-            await transaction.commit()
             return result

@@ -1,11 +1,18 @@
 """The connection pool, and what an error from PostgreSQL means for the one who retries."""
 
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+# A session that ends while nothing is asked of it (a limit on idle transactions, a shutdown) can meet the next query
+# half-way: asyncpg then speaks of an internal error (its issue 784), which means a lost connection and no more.
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
+
+DatabaseError: Final = (asyncpg.PostgresError, *_LOST)
+"""All that asyncpg raises when the database refuses, is away or goes away: for `except`; `verdict` says which."""
 
 
 class Verdict(Enum):
@@ -67,7 +74,8 @@ _RETRIABLE_STATES = frozenset({"25P03", "55P03", "58000", "58030", "XX000"})
 def verdict(error: BaseException, *, committing: bool = False) -> Verdict:
     """What an error means. `committing`: it came from the COMMIT itself, whose outcome is then unknown.
 
-    asyncpg's InterfaceError (a connection that is closed or broken) counts as the connection being lost.
+    asyncpg's InterfaceError and InternalClientError (a connection that is closed or broken) count as the connection
+    being lost.
     """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
@@ -77,6 +85,6 @@ def verdict(error: BaseException, *, committing: bool = False) -> Verdict:
         # A conflict is a clear "no"; a session that was ended while committing is not an answer.
         lost = state.startswith(("08", "57"))
         return Verdict.READ_THEN_RETRY if committing and lost else Verdict.RETRY
-    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
+    if isinstance(error, _LOST):
         return Verdict.READ_THEN_RETRY if committing else Verdict.RETRY
     return Verdict.FAIL

@@ -17,7 +17,7 @@ from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home, ServiceRecord, tail, write_atomically
 from qos_local.stack.postgres_binaries import account, prepare_data_directory, programs, remove_data_directory
 from qos_local.stack.processes import choose_port, process_of, run_as, start_detached, started, stop, wait_until
-from qos_runtime.postgres import Verdict, verdict
+from qos_runtime.postgres import DatabaseError, Verdict, verdict
 
 SERVICE = "postgres"
 USUAL_PORT = 5432
@@ -164,7 +164,7 @@ class PostgresServer:
                     await connection.execute(f'CREATE DATABASE "{DATABASE}"')
             finally:
                 await connection.close()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DatabaseError as error:
             if verdict(error) is Verdict.FAIL:
                 raise self._failed(f"it refuses a connection: {error}") from error
             return False

@@ -18,6 +18,7 @@ from qos_local.stack.jars import Progress, ensure_jars
 from qos_local.stack.kafka import KafkaNode
 from qos_local.stack.postgres import PostgresServer
 from qos_runtime.kafka import admin_client
+from qos_runtime.postgres import DatabaseError
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import TopicReport, create_topics, describe_topics
 
@@ -146,7 +147,7 @@ def require_database(addresses: Addresses) -> None:
 
     try:
         asyncio.run(ask())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DatabaseError as error:
         raise StackFailed(
             service="postgres",
             problem=f"no answer to a query ({type(error).__name__})",
