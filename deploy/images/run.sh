@@ -67,6 +67,7 @@ restricted='mount -o remount,bind,ro / && exec setpriv --reuid "${0%:*}" --regid
 child=$!
 
 # buildah would cut off what it runs. So the signal goes to the container's init, the first below buildah that is one.
+# shellcheck disable=SC2329  # called by the trap
 stop() {
   local process=$child
   interrupted=yes
