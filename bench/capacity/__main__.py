@@ -23,6 +23,7 @@ from bench.capacity.model import Assumptions, Place, Size, catch_up, curve, size
 from bench.ground import own_stack
 from qos_domain.calendar import Calendar
 from qos_domain.replay import Replay
+from qos_domain.rows import Row
 from qos_local.simulation.simulate import DAYS, simulate
 
 NATION_CASES, NATION_PROCEDURES = 4_307_176_937, 75_071
@@ -32,18 +33,24 @@ _PAUSE_FROM_HOUR, _PAUSE_MINUTES = 10, 60
 console = Console(soft_wrap=True, highlight=False)
 
 
-def bucket_points() -> list[tuple[float, float]]:
-    """Cases a year of a procedure, and the day buckets that they make in a year: the simulation, folded."""
+def bucket_points() -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Cases a year, and the day buckets that they make in a year: of a procedure, and of all ten together.
+
+    The simulation, folded.
+    """
     calendar = Calendar.load()
-    points = []
+    points, everything = [], []
     for cases in _CURVE_CASES:
         simulation = simulate(seed=1, today=date(2026, 4, 1), cases=cases, calendar=calendar)
         replay = Replay(calendar)
         replay.add_all([*simulation.procedures, *simulation.events])
         counts = Counter(procedure_id for procedure_id, _ in replay.cases)
+        together: set[Row] = set()
         for procedure_id, rows in replay.buckets().items():
             points.append((counts[procedure_id] * 365 / DAYS, len(rows) * 365 / DAYS))
-    return points
+            together.update(row._replace(organisation_id="") for row in rows)
+        everything.append((cases * 365 / DAYS, len(together) * 365 / DAYS))
+    return points, everything
 
 
 def places(volumes: Path | None) -> list[Place]:
@@ -85,6 +92,8 @@ def show_sizes(sizes: Mapping[str, Size], assumed: Assumptions) -> None:
         "cases, GB a year": lambda s: f"{s.case_bytes / 1e9:,.1f}",
         "day buckets, million rows a year": lambda s: f"{s.bucket_rows / 1e6:,.1f}",
         "day buckets, GB a year": lambda s: f"{s.bucket_bytes / 1e9:,.1f}",
+        "rows behind an answer over everything, thousand": lambda s: f"{s.everything_rows / 1e3:,.0f}",
+        "open cases, thousand": lambda s: f"{s.open_cases / 1e3:,.0f}",
         "an answer over everything, seconds": lambda s: f"{s.read_seconds:,.1f}",
     }
     for name, value in rows.items():
@@ -142,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.output.write_text(json.dumps(asdict(costs), indent=1) + "\n", encoding="utf-8")
     assumed = Assumptions(busiest_day=given.busiest_day)
     with console.status("Folding the simulation, for the curve of day buckets"):
-        rows = curve(bucket_points())
-    sizes = {place.name: size(place, costs, rows, assumed) for place in places(given.volumes)}
+        rows, everything_rows = map(curve, bucket_points())
+    sizes = {place.name: size(place, costs, rows, everything_rows, assumed) for place in places(given.volumes)}
     show_costs(costs)
     show_sizes(sizes, assumed)
     show_catch_up(sizes, costs, assumed)

@@ -8,24 +8,30 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import asyncpg
-import httpx
 import psutil
 
 from bench.backlog import events, fill
-from bench.ground import database, environment, running, topics, worker
+from bench.ground import database, running, topics, worker
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.calendar import Calendar
+from qos_domain.cells import FISCAL_YEAR_MEASURES, STOCK_MEASURES, TRAILING_YEAR_MEASURES, Spans
 from qos_domain.events import INPUT_TOPICS
-from qos_local.demo.services import Service
+from qos_domain.periods import window
 from qos_local.simulation.simulate import simulate
 from qos_local.stack.home import Home
-from qos_local.stack.processes import choose_port
 from qos_local.stack.stack import Addresses
+from qos_metrics.ports import Everything, Part
+from qos_metrics.postgres import PostgresStore
+from qos_runtime.postgres import create_pool
 from qos_runtime.settings import RuntimeSettings
 
 _LOOK_EVERY_SECONDS = 0.1
-_WINDOW_DAYS = 28
+_WINDOW = "28d"
 _QUESTIONS = 7
+_BUCKETS_OF_EVERYTHING = """
+    SELECT (SELECT count(*) FROM scope_buckets WHERE everything AND date <= $1)
+        + (SELECT count(*) FROM scope_bucket_changes WHERE date <= $1)
+"""
 _CASES_IN_THE_LOG = 10_000
 
 
@@ -47,8 +53,10 @@ class Costs:
     database_core_seconds_per_event: float
     events_per_second: float
     """Of one worker with the rest of the machine, committed."""
-    read_core_seconds_per_bucket: float
-    """To sum a bucket into an answer over everything, seen by the one who asked."""
+    read_seconds_per_bucket: float
+    """To sum a bucket of a scope into its answer."""
+    read_seconds_per_open_case: float
+    """To find out of an open case whether it is suspended, due soon or overdue."""
 
 
 async def measure(home: Home, given: Addresses, count: int, *, progress: Callable[[str, int], None]) -> Costs:
@@ -63,7 +71,7 @@ async def measure(home: Home, given: Addresses, count: int, *, progress: Callabl
             written = int(await connection.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), $1)", wal))
             cases, case_bytes = await _table(connection, "cases_g1")
             buckets, bucket_bytes = await _table(connection, "day_buckets_g1")
-            read = await _read_seconds(connection, settings)
+            by_bucket, by_case = await _read_costs(settings)
         finally:
             await connection.close()
     return Costs(
@@ -76,7 +84,8 @@ async def measure(home: Home, given: Addresses, count: int, *, progress: Callabl
         worker_core_seconds_per_event=worker_cpu / count,
         database_core_seconds_per_event=database_cpu / count,
         events_per_second=count / seconds,
-        read_core_seconds_per_bucket=read,
+        read_seconds_per_bucket=by_bucket,
+        read_seconds_per_open_case=by_case,
     )
 
 
@@ -157,22 +166,32 @@ async def _table(connection: "asyncpg.Connection[asyncpg.Record]", name: str) ->
     return int(row[0]), int(row[1])
 
 
-async def _read_seconds(connection: "asyncpg.Connection[asyncpg.Record]", settings: RuntimeSettings) -> float:
-    """Median seconds of an answer over all procedures, by the buckets that its window holds."""
-    last = await connection.fetchval("SELECT max(date) FROM day_buckets WHERE measure = 'arrived'")
-    port = choose_port()
-    own = {**environment(settings), "QOS_METRICS_PORT": str(port), "QOS_METRICS_STAFF_OPEN": "true"}
-    costs = []
-    async with running([Service("metrics", "qos_metrics", port, own)]), httpx.AsyncClient(timeout=120) as http:
-        for ago in range(_QUESTIONS):  # each of another day: an answer that was given before is remembered
+async def _read_costs(settings: RuntimeSettings) -> tuple[float, float]:
+    """Seconds of an answer over everything, by the scope's buckets up to its day, and by the cases that are open."""
+    pool = await create_pool(settings.database_url, application_name="bench", max_size=1)
+    now = datetime.now(UTC)
+    by_bucket, by_case = [], []
+    try:
+        last = await pool.fetchval("SELECT max(date) FROM day_buckets WHERE measure = 'arrived'")
+        opened = await pool.fetchval("SELECT count(*) FROM cases WHERE status = 'open'")
+        for ago in range(_QUESTIONS):
             as_of = last - timedelta(days=ago)
-            began = time.perf_counter()
-            answer = await http.get(
-                f"http://127.0.0.1:{port}/v1/indicators",
-                params={"audience": "staff", "window": f"{_WINDOW_DAYS}d", "as_of": as_of.isoformat()},
+            spans = Spans.of(window(_WINDOW, as_of), as_of)
+            parts = (
+                Part(spans.window),
+                Part(spans.until, STOCK_MEASURES),
+                Part(spans.trailing_year, TRAILING_YEAR_MEASURES),
+                Part(spans.fiscal_year, FISCAL_YEAR_MEASURES),
             )
-            answer.raise_for_status()
-            seconds = time.perf_counter() - began
-            rows = await connection.fetchval("SELECT count(*) FROM day_buckets WHERE date <= $1", as_of)
-            costs.append(seconds / int(rows))
-    return median(costs)
+            async with PostgresStore(pool).snapshot() as snapshot:
+                began = time.perf_counter()
+                await snapshot.sums(Everything(), as_of, parts)
+                summed = time.perf_counter()
+                await snapshot.workloads(Everything(), as_of=last, today=last, moment=now, horizon=last)
+                looked = time.perf_counter()
+            rows = await pool.fetchval(_BUCKETS_OF_EVERYTHING, as_of)
+            by_bucket.append((summed - began) / rows)
+            by_case.append((looked - summed) / opened)
+    finally:
+        await pool.close()
+    return median(by_bucket), median(by_case)

@@ -11,6 +11,8 @@ from bench.capacity.costs import Costs
 from qos_runtime.kafka import partition_of
 
 _SECONDS_A_YEAR = 365 * 24 * 3600
+# Kafka's header of a batch and of its record, and the key: what comes on top of an event that travels alone.
+_BATCH_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Assumptions:
     """Percent of a day's events in each local hour: offices' hours, and an evening of people at home."""
     busy: float = 0.6
     """The share of a core's time that is planned for."""
+    open_days: float = 14.0
+    """How long a case is open: cases a day times this are open at a time."""
     replicas: int = 3
     """Copies of the log, and of the database."""
 
@@ -59,12 +63,16 @@ class Size:
     """How much of one worker the hottest partition needs at the peak; more than 1 can't be had."""
     database_cores: float
     log_bytes: float
+    """If every event travels alone, without compression: an upper bound."""
     case_bytes: float
     bucket_rows: float
     bucket_bytes: float
     wal_bytes_per_second: float
+    everything_rows: float
+    """Buckets of everything, of a year."""
+    open_cases: float
     read_seconds: float
-    """For an answer over everything, from the buckets of a year, without a rollup."""
+    """For an answer over everything, from these."""
 
 
 def zipf(procedures: int, cases: int, *, top: float = 0.02, top_share: float = 0.9) -> list[int]:
@@ -114,14 +122,24 @@ def hottest_share(volumes: Sequence[int], partitions: int) -> float:
     return max(held) / sum(held)
 
 
-def size(place: Place, costs: Costs, bucket_rows: Callable[[float], float], assumed: Assumptions) -> Size:
-    """What the place needs, by costs measured and assumptions made."""
+def size(
+    place: Place,
+    costs: Costs,
+    bucket_rows: Callable[[float], float],
+    everything_rows: Callable[[float], float],
+    assumed: Assumptions,
+) -> Size:
+    """What the place needs, by costs measured and assumptions made.
+
+    `bucket_rows` and `everything_rows`: rows of a year by the cases of a year, of one procedure and of all together.
+    """
     cases = sum(place.volumes)
     events = cases * costs.events_per_case
     mean = events / _SECONDS_A_YEAR
     peak = mean * assumed.peak
     hottest = hottest_share(place.volumes, place.partitions)
     rows = sum(bucket_rows(volume) for volume in place.volumes)
+    everything, opened = everything_rows(cases), cases / 365 * assumed.open_days
     return Size(
         cases=cases,
         events_a_year=events,
@@ -131,12 +149,14 @@ def size(place: Place, costs: Costs, bucket_rows: Callable[[float], float], assu
         workers=max(1, math.ceil(peak * costs.worker_core_seconds_per_event / assumed.busy)),
         workers_by_hottest=peak * hottest * costs.worker_core_seconds_per_event,
         database_cores=peak * costs.database_core_seconds_per_event / assumed.busy,
-        log_bytes=events * costs.log_bytes_per_event * assumed.replicas,
+        log_bytes=events * (costs.record_bytes + _BATCH_BYTES) * assumed.replicas,
         case_bytes=cases * costs.case_bytes,
         bucket_rows=rows,
         bucket_bytes=rows * costs.bucket_bytes,
         wal_bytes_per_second=peak * costs.wal_bytes_per_event,
-        read_seconds=rows * costs.read_core_seconds_per_bucket,
+        everything_rows=everything,
+        open_cases=opened,
+        read_seconds=everything * costs.read_seconds_per_bucket + opened * costs.read_seconds_per_open_case,
     )
 
 
