@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=store.sh source-path=SCRIPTDIR
 source deploy/images/store.sh
 
 usage() {

@@ -101,7 +101,17 @@ def running_service(
     ready: str | None = None,
     ready_within: float = 30.0,
 ) -> Iterator[RunningService]:
-    """Run `python -m <module>` with `env` added to this process's environment, until the block ends.
+    """Run `python -m <module>` until the block ends; see `running_command`."""
+    command = [sys.executable, "-m", module, *arguments]
+    with running_command(module, command, env, ready=ready, ready_within=ready_within) as service:
+        yield service
+
+
+@contextmanager
+def running_command(
+    name: str, command: Sequence[str], env: Mapping[str, str], *, ready: str | None = None, ready_within: float = 30.0
+) -> Iterator[RunningService]:
+    """Run a command with `env` added to this process's environment, until the block ends.
 
     With `ready` (a URL) the block begins when it answers 200. When the block fails, the logs are printed, so that
     pytest shows them. The process is gone afterwards in any case.
@@ -110,19 +120,19 @@ def running_service(
         log = Path(directory) / "log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                command,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        service = RunningService(module, process, log)
+        service = RunningService(name, process, log)
         try:
             if ready is not None:
                 service.wait_until_ready(ready, within=ready_within)
             yield service
         except BaseException:
-            print(f"== {module} (pid {service.pid}, exit code {service.exit_code})\n{service.logs()}")  # noqa: T201
+            print(f"== {name} (pid {service.pid}, exit code {service.exit_code})\n{service.logs()}")  # noqa: T201
             raise
         finally:
             if service.exit_code is None:

@@ -52,10 +52,11 @@ def traffic(
     clock, calendar = SystemClock(), Calendar.load()
     if today is not None and day_file is not None:
         raise typer.BadParameter("give --today or --day-file, not both")
-    day = today.date() if today is not None else _kept(day_file, calendar.local_date(clock.now()))
+    day = today.date() if today is not None else first_day(day_file, calendar.local_date(clock.now()))
+    credentials = _read_keys(keys)
     story = simulate(seed=seed, today=day, cases=cases, calendar=calendar)
     try:
-        asyncio.run(until_interrupted(_send(story, url, _read_keys(keys), clock, rate=None if once else rate)))
+        asyncio.run(until_interrupted(_send(story, url, credentials, clock, rate=None if once else rate)))
     except (IntakeAway, IntakeRefused) as failure:
         raise StackFailed(service="intake", problem=str(failure), remedy="check --url and --keys") from failure
 
@@ -73,7 +74,7 @@ async def _send(story: Simulation, url: str, keys: Mapping[str, str], clock: Clo
             await feeder.send_live(live, clock, rate=rate)
 
 
-def _kept(path: Path | None, today: date) -> date:
+def first_day(path: Path | None, today: date) -> date:
     """The day in the file; where there is none yet, today, which is put there."""
     if path is None:
         return today
