@@ -101,6 +101,8 @@ def test_the_image_runs_as_a_user_by_number_who_can_write_to_tmp_alone() -> None
     told = run_image("tools", "sh", "-c", "id -u; touch /tmp/here && echo tmp; touch /opt/qos/here /var/here; echo $?")
     assert told.stdout.split() == [str(USER), "tmp", "1"]
     assert told.stderr.count("Read-only file system") == 2
+    # A volume that is mounted there belongs to whom the directory belongs to.
+    assert run_image("tools", "stat", "--format", "%u:%g", "/var/lib/qos").stdout == f"{USER}:{USER}\n"
 
 
 @pytest.mark.usefixtures("bills")
