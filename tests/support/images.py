@@ -13,7 +13,7 @@ import psutil
 import pytest
 from packageurl import PackageURL
 
-from support.services import RunningService, running_command
+from support.services import RunningService, running_program
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "deploy" / "images"
@@ -52,7 +52,7 @@ def running_image(
     target: str, *, env: Mapping[str, str], ready: str, volumes: Sequence[str] = ()
 ) -> Iterator[RunningService]:
     """Run the image's own command until the block ends, which begins when `ready` (a URL) answers 200."""
-    with running_command(target, _command(target, env=env, volumes=volumes), {}, ready=ready, ready_within=90) as found:
+    with running_program(target, _command(target, env=env, volumes=volumes), {}, ready=ready, ready_within=90) as found:
         yield found
 
 
