@@ -131,4 +131,7 @@ for target in "${targets[@]}"; do
   build "$target"
   bill_of_materials "$target"
 done
+for target in "${targets[@]}"; do
+  "${store[@]}" images --noheading --format '{{.Name}}:{{.Tag}}  {{.Size}}' "localhost/qos-$target:$tag"
+done
 say "Done. Bills of materials are in $output; run one with deploy/images/run.sh"
