@@ -102,11 +102,10 @@ async def _sums(
     results: dict[ScopeName, dict[Fraction, int]] = {}
     for by_itself, name, said, channel, online, measure, bin_, *values in await connection.fetch(statement, *arguments):
         scope = _scope(by_itself, name)
-        of_scope = sums.setdefault(scope, {})
         cell: Cell = (channel, online, measure, bin_)
         for window, value in zip(moment.parts, values, strict=True):
             if value:
-                of_window = of_scope.setdefault(window, {})
+                of_window = sums.setdefault(scope, {}).setdefault(window, {})
                 of_window[cell] = of_window.get(cell, 0) + value
                 if window == "fiscal_year" and measure in FISCAL_YEAR_MEASURES:
                     objective, of_objectives = _objective(said), results.setdefault(scope, {})
@@ -115,22 +114,34 @@ async def _sums(
 
 
 def _sums_statement(known: tuple[int, Sequence[str]], moment: Moment) -> tuple[str, list[object]]:
-    """Rows of (by itself, id, objective, channel, online, measure, bin, the value in each window or null)."""
+    """Rows of (by itself, id, objective, channel, online, measure, bin, the value in each window or null).
+
+    Only procedures that stand by themselves, or have an objective of their own, are read one by one, and taken out of
+    their organisation's totals: of 28,000 procedures these are few.
+    """
     if not SETTLING_DAYS.keys().isdisjoint(measure for measures in MEASURES.values() for measure in measures):
         raise ValueError("a measure that settles late has no figure as of now")
     arguments = sql.Arguments(list(known))
+    usual = arguments.add(str(DEFAULT_OBJECTIVE))
     wanted = [
         f"(measure = ANY ({arguments.add(part.measures)}::text[])"
         f" AND date BETWEEN {arguments.add(part.span.start)} AND {arguments.add(part.span.end)})"
         for part in moment.parts.values()
     ]
     values = ", ".join(f"(sum(value) FILTER (WHERE {condition}))::bigint" for condition in wanted)
+    cell, condition = "channel, online, measure, bin, date", f"generation = $1 AND ({' OR '.join(wanted)})"
     statement = f"""
-        {_KNOWN}
+        {_KNOWN}, apart AS MATERIALIZED (
+            SELECT {_SCOPE}, t.organisation_id, k.objective, {cell}, value
+            FROM day_buckets t JOIN known k USING (procedure_id)
+            WHERE {condition} AND (k.by_itself OR k.objective::numeric <> {usual}::text::numeric)
+        )
         SELECT by_itself, id, objective, channel, online, measure, bin, {values} FROM (
-            SELECT {_SCOPE}, k.objective, channel, online, measure, bin, date, value
-            FROM day_buckets t LEFT JOIN known k USING (procedure_id)
-            WHERE generation = $1 AND ({" OR ".join(wanted)})
+            SELECT by_itself, id, objective, {cell}, value FROM apart
+            UNION ALL SELECT false, organisation_id, NULL, {cell}, -value FROM apart
+            UNION ALL SELECT false, organisation_id, NULL, {cell}, value FROM scope_buckets
+                WHERE {condition} AND NOT everything
+            UNION ALL SELECT false, organisation_id, NULL, {cell}, value FROM scope_bucket_changes WHERE {condition}
         ) b
         WHERE id <> '' GROUP BY 1, 2, 3, 4, 5, 6, 7
     """  # noqa: S608 - placeholders
