@@ -234,6 +234,7 @@ class _CountRequests:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 self._telemetry.request(route=route, status=message["status"])
+                log.debug("request_answered", route=route, status=message["status"])
             await send(message)
 
         await self._app(scope, receive, counted)

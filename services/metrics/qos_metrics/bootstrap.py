@@ -27,6 +27,7 @@ from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
 from qos_runtime.logging import get_logger
 from qos_runtime.postgres import Pool, create_pool, database_answers
+from qos_runtime.tracing import OFF, Tracing
 
 log = get_logger(__name__)
 
@@ -46,13 +47,14 @@ class Service:
 
 
 @asynccontextmanager
-async def connected(settings: MetricsSettings) -> AsyncIterator[Pool]:
+async def connected(settings: MetricsSettings, *, tracing: Tracing = OFF) -> AsyncIterator[Pool]:
     """A pool of connections for the block. Raises what asyncpg raises when the database is away."""
     pool = await create_pool(
         settings.database_url,
         application_name="qos-metrics",
         max_size=settings.pool_size,
         command_timeout_seconds=settings.statement_timeout_seconds,
+        tracing=tracing,
     )
     try:
         yield pool

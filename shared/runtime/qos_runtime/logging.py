@@ -3,14 +3,15 @@
     log = get_logger(__name__)
     log.info("batch_committed", topic="reviews", partition=3, next_offset=42, events=17)
 
-The standard library's loggers (aiokafka, uvicorn, faust) come out the same way.
+The standard library's loggers (aiokafka, uvicorn, faust) come out the same way. A line that belongs to a traced request
+or transaction has its `trace_id` and `span_id`.
 """
 
 import logging
 import sys
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import structlog
 
@@ -18,11 +19,19 @@ import structlog
 _NEVER_LOGGED = frozenset({"body", "comment", "data", "event_data", "headers", "key", "payload", "record", "value"})
 _OMITTED = "<omitted>"
 
+Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+# At DEBUG others write what we don't know: aiokafka the key and the value of every record it sends, faust and
+# sse-starlette what passes through them. Only these may go below INFO.
+_OWN: Final = ("qos_domain", "qos_runtime", "qos_intake", "qos_processing", "qos_metrics", "qos_local", "__main__")
+# What these say at INFO is a detail.
+_CHATTY: Final = ("aiokafka", "faust", "mode")
+
 
 def configure_logging(
     *,
     service: str,
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO",
+    level: Level = "INFO",
     log_format: Literal["json", "console"] = "json",
     stream: TextIO | None = None,
 ) -> None:
@@ -49,12 +58,10 @@ def configure_logging(
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer])
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
-    handler.addFilter(RateLimit(prefix="aiokafka"))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level)
-    # At DEBUG aiokafka writes the key and the value of every record it sends.
-    logging.getLogger("aiokafka").setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    for prefix in ("aiokafka", "opentelemetry"):
+        handler.addFilter(RateLimit(prefix=prefix))
+    logging.getLogger().handlers = [handler]
+    set_level(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -65,6 +72,16 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: Level) -> None:
+    """The level of every logger from now on; DEBUG is for our own loggers, the others stay at INFO."""
+    number = logging.getLevelNamesMapping()[level]
+    logging.getLogger().setLevel(max(number, logging.INFO))
+    for name in _OWN:
+        logging.getLogger(name).setLevel(number)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING if level == "INFO" else logging.NOTSET)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -90,8 +107,8 @@ def _with_service(service: str) -> structlog.types.Processor:
 class RateLimit(logging.Filter):
     """Let through at most `burst` records of one message template in `period_seconds`, for loggers under `prefix`.
 
-    aiokafka logs thousands of identical errors while a broker is away. The first record after a pause says in
-    `suppressed` how many were held back.
+    aiokafka logs thousands of identical errors while a broker is away, and so it is with OpenTelemetry and a collector.
+    The first record after a pause says in `suppressed` how many were held back.
     """
 
     def __init__(
