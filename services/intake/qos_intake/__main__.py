@@ -31,7 +31,7 @@ async def serve(settings: IntakeSettings, tracing: Tracing) -> None:
     """Serve until a signal, then finish the requests under way and flush the producer."""
     service = build(settings, tracing=tracing)
     config = uvicorn.Config(
-        tracing.serving(service.app),
+        service.app,
         host=settings.host,
         port=settings.port,
         lifespan="off",
@@ -62,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).parse_args(arguments)
     try:
         settings = IntakeSettings.from_environment()
-        configure_logging(service="intake", level=settings.log_level, log_format=settings.log_format)
+        configure_logging(
+            service="intake",
+            level=settings.log_level,
+            log_format=settings.log_format,
+            traced=settings.tracing != "off",
+        )
         with closing(start_tracing(settings, service="qos-intake")) as tracing:
             asyncio.run(serve(settings, tracing))
     except NotConfigured as error:

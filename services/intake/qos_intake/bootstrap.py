@@ -71,6 +71,7 @@ def build(
             health=health,
             telemetry=telemetry,
             caught_up=lambda: registry.caught_up,
+            tracing=tracing,
         )
     )
     return Service(app=app, publisher=publisher, registry=registry, relay=relay, owners=owners)

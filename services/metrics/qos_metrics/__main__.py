@@ -48,9 +48,9 @@ async def serve(settings: MetricsSettings, tracing: Tracing) -> None:
     """Serve until a signal, then end streams and finish the requests under way."""
     LevelSignals(settings.log_level, debug_seconds=settings.log_debug_seconds).listen()
     async with connected(settings, tracing=tracing) as pool:
-        service = build(settings, pool)
+        service = build(settings, pool, tracing=tracing)
         config = uvicorn.Config(
-            tracing.serving(service.app),
+            service.app,
             host=settings.host,
             port=settings.port,
             lifespan="off",
@@ -70,7 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).parse_args(arguments)
     try:
         settings = MetricsSettings.from_environment()
-        configure_logging(service="metrics", level=settings.log_level, log_format=settings.log_format)
+        configure_logging(
+            service="metrics",
+            level=settings.log_level,
+            log_format=settings.log_format,
+            traced=settings.tracing != "off",
+        )
         # uvicorn raises the signal again once it has finished; this takes it, so that all is closed in order.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)

@@ -62,7 +62,7 @@ async def connected(settings: MetricsSettings, *, tracing: Tracing = OFF) -> Asy
         await pool.close()
 
 
-def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) -> Service:
+def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, tracing: Tracing = OFF) -> Service:
     """Nothing runs yet. Raises UnknownCalendar, InvalidCriteria for files that can't be used."""
     clock = clock or SystemClock()
     calendar = Calendar.load(settings.calendar or DEFAULT_VERSION, settings.time_zone)
@@ -111,6 +111,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) 
         health=health,
         request_seconds=metric_defs.METRICS_REQUEST_SECONDS.histogram(registry),
         exposition=lambda: generate_latest(registry),
+        tracing=tracing,
     )
     log_ends = LogEnds(settings, observe, _LOG_ENDS_EVERY_SECONDS)
     return Service(create_app(parts), service, hub, follower, log_ends, gauges)

@@ -35,7 +35,12 @@ def run(work: Work) -> int:
     except NotConfigured as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_NOT_CONFIGURED
-    configure_logging(service="qos-processing", level=settings.log_level, log_format=settings.log_format)
+    configure_logging(
+        service="qos-processing",
+        level=settings.log_level,
+        log_format=settings.log_format,
+        traced=settings.tracing != "off",
+    )
     _tune_interpreter()
     cut_off = threading.Timer(settings.stop_seconds, _cut_off)
     cut_off.daemon = True

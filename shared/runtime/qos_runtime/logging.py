@@ -33,9 +33,13 @@ def configure_logging(
     service: str,
     level: Level = "INFO",
     log_format: Literal["json", "console"] = "json",
+    traced: bool = False,
     stream: TextIO | None = None,
 ) -> None:
-    """Route structlog and the standard library's logging to one handler on `stream` (standard error). Repeatable."""
+    """Route structlog and the standard library's logging to one handler on `stream` (standard error). Repeatable.
+
+    `traced`: there are spans, whose ids the lines are to have.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -43,6 +47,7 @@ def configure_logging(
         structlog.stdlib.ExtraAdder(allow=["suppressed"]),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_service(service),
+        *([_span_ids()] if traced else []),
         omit_payloads,
     ]
     console = log_format == "console"
@@ -99,6 +104,18 @@ def omit_payloads(_logger: object, _method: str, event: MutableMapping[str, Any]
 def _with_service(service: str) -> structlog.types.Processor:
     def add(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["service"] = service
+        return event
+
+    return add
+
+
+def _span_ids() -> structlog.types.Processor:
+    from opentelemetry.trace import format_span_id, format_trace_id, get_current_span  # noqa: PLC0415  only if traced
+
+    def add(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        context = get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"], event["span_id"] = format_trace_id(context.trace_id), format_span_id(context.span_id)
         return event
 
     return add

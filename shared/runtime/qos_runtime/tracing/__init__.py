@@ -1,4 +1,4 @@
-"""Traces, off unless QOS_TRACING says otherwise. Off, every call here does nothing and opentelemetry isn't imported.
+"""Traces, off unless QOS_TRACING says otherwise. Off, every call here does nothing and OpenTelemetry isn't imported.
 
     with tracing.processing(received) as span:
         ...
@@ -8,20 +8,20 @@ What a span may say: names from the code, counts, and places in the log (topic, 
 key, an id of a procedure or an application, an address of a client, or the text of an error (docs/adr/0023).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from qos_runtime.settings import RuntimeSettings
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
 
 TRACEPARENT: Final = "traceparent"
 """The header, of a request and of a Kafka record, that names a span (W3C Trace Context)."""
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+PROBES: Final = ("/health/", "/metrics")
+"""Asked for every few seconds by whoever watches a service."""
 
 ConnectionClass = TypeVar("ConnectionClass", bound=type)
 
@@ -65,10 +65,10 @@ class Tracing:
 
     # ruff: noqa: ARG002  what is off looks at nothing
 
-    def serving(self, app: AsgiApp) -> AsgiApp:
-        """The application with a span around each request, which continues the caller's trace. Health checks and
-        `/metrics` get none."""
-        return app
+    def of_requests(self, *, untraced: Sequence[str]) -> "TelemetryConfig":
+        """What `FastAPI(telemetry=...)` takes: a span around each request, which continues the caller's trace, but for
+        paths that begin with one of `untraced`."""
+        return {"tracing": False, "metrics": False, "logs": False}
 
     def sending(self, topics: Iterable[str], records: int) -> AbstractContextManager[Span]:
         """Around the sending of so many records to these topics (base names), until they are acknowledged."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Thread
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -11,19 +12,19 @@ from opentelemetry.trace import (
     Link,
     SpanKind,
     StatusCode,
-    format_span_id,
-    format_trace_id,
     get_current_span,
+    set_span_in_context,
 )
 from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
-from structlog.contextvars import bound_contextvars
 
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.tracing import TRACEPARENT, AsgiApp, ConnectionClass, Received, Span, Tracing
-from qos_runtime.tracing.http import ServerSpans
+from qos_runtime.tracing import TRACEPARENT, ConnectionClass, Received, Span, Tracing
 from qos_runtime.tracing.queries import summary_of, traced
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
 
 MOST_LINKS = 128
 """A batch of thousands of records has so many links at most: what the SDK keeps of a span by default."""
@@ -43,10 +44,10 @@ class OpenSpan(Span):
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]:
-        # Not by the propagator: it would pass on the caller's tracestate too, free text in a log that is kept for ever.
-        context = self._span.get_span_context()
-        ids = f"{format_trace_id(context.trace_id)}-{format_span_id(context.span_id)}"
-        return ((TRACEPARENT, f"00-{ids}-{context.trace_flags:02x}".encode()),)
+        carrier: dict[str, str] = {}
+        _PROPAGATOR.inject(carrier, set_span_in_context(self._span))
+        # Nothing else: what a record carries is kept for ever.
+        return ((TRACEPARENT, carrier[TRACEPARENT].encode()),)
 
     def count(self, name: str, number: int) -> None:
         self._span.set_attribute(name, number)
@@ -70,13 +71,15 @@ class OpenTelemetry(Tracing):
             "server.address": database.hostname or "",
         }
 
-    def serving(self, app: AsgiApp) -> AsgiApp:
-        def around(
-            name: str, attributes: dict[str, AttributeValue], traceparent: str
-        ) -> AbstractContextManager[OtelSpan]:
-            return self._span(name, SpanKind.SERVER, attributes, parent=_context_of(traceparent))
-
-        return ServerSpans(app, around)
+    def of_requests(self, *, untraced: Sequence[str]) -> "TelemetryConfig":
+        prefixes = tuple(untraced)
+        return {
+            "tracer_provider": self._provider,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "exclude": lambda scope: scope["path"].startswith(prefixes),
+        }
 
     @contextmanager
     def sending(self, topics: Iterable[str], records: int) -> Iterator[Span]:
@@ -144,16 +147,13 @@ class OpenTelemetry(Tracing):
         parent: Context | None = None,
         links: Sequence[Link] = (),
     ) -> Iterator[OtelSpan]:
-        """A current span, of the current one if no other parent is given, whose ids the lines of the log carry."""
+        """A span that is the current one for the block; a part of what was it before, if no other parent is given."""
         # An error's text and stack may quote what it failed on: its class is all that is told.
         with self._tracer.start_as_current_span(
             name, parent, kind, attributes, links, record_exception=False, set_status_on_exception=False
         ) as span:
-            context = span.get_span_context()
-            ids = {"trace_id": format_trace_id(context.trace_id), "span_id": format_span_id(context.span_id)}
             try:
-                with bound_contextvars(**ids):
-                    yield span
+                yield span
             except BaseException as error:
                 OpenSpan(span).failed(type(error).__name__)
                 raise
