@@ -29,6 +29,7 @@ from qos_processing.sweep import Sweep
 from qos_processing.totals import Totals
 from qos_processing.transactions import Transactions
 from qos_runtime.postgres import Pool, create_pool
+from qos_runtime.tracing import OFF, Tracing
 from support.builders import tokyo
 from support.log import Log
 
@@ -90,16 +91,22 @@ class Processing:
         assessing = Assessing(criteria.load(), calendar=self.calendar, clock=self.clock, known_until=self.known_until)
         return LevelAssessor(self.transactions, assessing, clock=self.clock, outgoing=self.outgoing, chunk=3)
 
-    def another_service(self, counters: Counters | None = None) -> ProcessingService:
+    def another_service(
+        self,
+        counters: Counters | None = None,
+        transactions: Transactions | None = None,
+        tracing: Tracing = OFF,
+    ) -> ProcessingService:
         """A service as another worker would have it: nothing cached, on the same database."""
         return ProcessingService(
-            self.transactions,
+            transactions or self.transactions,
             calendar=self.calendar,
             rules=AcceptanceRules(),
             clock=self.clock,
             counters=counters or Counters(CollectorRegistry()),
             partitions=self.log.partitions,
             dead_letter_limit=self.dead_letter_limit,
+            tracing=tracing,
         )
 
     async def receive(self, *events: Event, at: datetime | None = None) -> None:

@@ -27,6 +27,7 @@ from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
 from qos_runtime.logging import get_logger
 from qos_runtime.postgres import Pool, create_pool, database_answers
+from qos_runtime.tracing import OFF, Tracing
 
 log = get_logger(__name__)
 
@@ -46,13 +47,14 @@ class Service:
 
 
 @asynccontextmanager
-async def connected(settings: MetricsSettings) -> AsyncIterator[Pool]:
+async def connected(settings: MetricsSettings, *, tracing: Tracing = OFF) -> AsyncIterator[Pool]:
     """A pool of connections for the block. Raises what asyncpg raises when the database is away."""
     pool = await create_pool(
         settings.database_url,
         application_name="qos-metrics",
         max_size=settings.pool_size,
         command_timeout_seconds=settings.statement_timeout_seconds,
+        tracing=tracing,
     )
     try:
         yield pool
@@ -60,7 +62,7 @@ async def connected(settings: MetricsSettings) -> AsyncIterator[Pool]:
         await pool.close()
 
 
-def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) -> Service:
+def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, tracing: Tracing = OFF) -> Service:
     """Nothing runs yet. Raises UnknownCalendar, InvalidCriteria for files that can't be used."""
     clock = clock or SystemClock()
     calendar = Calendar.load(settings.calendar or DEFAULT_VERSION, settings.time_zone)
@@ -114,6 +116,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) 
         health=health,
         request_seconds=metric_defs.METRICS_REQUEST_SECONDS.histogram(registry),
         exposition=exposition,
+        tracing=tracing,
     )
     log_ends = LogEnds(settings, observe, _LOG_ENDS_EVERY_SECONDS)
     return Service(create_app(parts), service, hub, follower, log_ends, gauges)

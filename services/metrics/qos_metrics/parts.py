@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from qos_metrics.settings import MetricsSettings
     from qos_runtime.health import Health
+    from qos_runtime.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,4 @@ class Parts:
     health: "Health"
     request_seconds: "Histogram"
     exposition: Callable[[], Awaitable[bytes]]
+    tracing: "Tracing"

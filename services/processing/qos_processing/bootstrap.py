@@ -31,6 +31,7 @@ from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
 from qos_runtime.metric_defs import LEADER
 from qos_runtime.postgres import create_pool, database_answers
+from qos_runtime.tracing import start_tracing
 
 
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
@@ -38,8 +39,12 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
     _collect_seldom()
     clock, registry, health = SystemClock(), CollectorRegistry(), Health()
     calendar = Calendar.load(settings.calendar, settings.time_zone)
+    tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
-        settings.database_url, application_name=settings.consumer_group, max_size=settings.database_pool_size
+        settings.database_url,
+        application_name=settings.consumer_group,
+        max_size=settings.database_pool_size,
+        tracing=tracing,
     )
     try:
         transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds, registry=registry)
@@ -52,6 +57,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             counters=counters,
             partitions=settings.partitions,
             dead_letter_limit=DeadLetterLimit(share=settings.dead_letter_share, window=settings.dead_letter_window),
+            tracing=tracing,
         )
         rejudging = Rejudging(
             transactions, calendar=calendar, clock=clock, sla_results=counters.sla_results, owned=lambda: service.owned
@@ -77,6 +83,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         )
     finally:
         pool.terminate()
+        tracing.close()
 
 
 def _leader(

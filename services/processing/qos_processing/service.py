@@ -27,10 +27,15 @@ from qos_processing.sla_results import Noticed, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import partition_of
+from qos_runtime.logging import get_logger
 from qos_runtime.postgres import DatabaseError
+from qos_runtime.tracing import OFF, Received, Tracing
 
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
 """What became of a record: the event at an offset, or a dead letter."""
+
+_log = get_logger(__name__)
+_START_OFFSET_SECONDS = 3.0
 
 
 class OtherLogic(BrokenInvariant):
@@ -95,7 +100,7 @@ class ProcessingService:
         counters: Counters,
         partitions: int,
         dead_letter_limit: DeadLetterLimit,
-        start_offset_seconds: float = 3.0,
+        tracing: Tracing = OFF,
     ) -> None:
         self._transactions = transactions
         self._calendar = calendar
@@ -103,7 +108,8 @@ class ProcessingService:
         self._clock = clock
         self._partitions = partitions
         self._dead_letter_limit = dead_letter_limit
-        self._start_offset_seconds = start_offset_seconds
+        self._start_offset_seconds = _START_OFFSET_SECONDS
+        self._tracing = tracing
         self._cache = RegistryCache()
         self._owned: set[int] = set()
         self._counters = counters
@@ -116,7 +122,7 @@ class ProcessingService:
     async def start_offset(self, topic: str, partition: int) -> int:
         """The offset stored in PostgreSQL, 0 if there is none; waits for a transaction that may still move it.
 
-        Raises TransientFailure within `start_offset_seconds`.
+        Raises TransientFailure within three seconds.
         """
         try:
             async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
@@ -138,11 +144,22 @@ class ProcessingService:
         Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), TransientFailure (the database
         stayed away), and OtherLogic or TooManyDeadLetters, which end the process.
         """
-        accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
+        received = [Received(batch.topic, batch.partition, batch.records) for batch in batches]
+        with self._tracing.processing(received) as span:
+            done = await self._process(batches)
+            span.count("qos.events.repeated", done.folded.repeated.total())
+            span.count("qos.events.dead_letters", len(done.dead_letters))
+            offsets = {batch.topic: batch.next_offset for batch in batches}
+            _log.debug("batches_committed", partition=batches[0].partition, next_offsets=offsets)
+
+    async def _process(self, batches: Sequence[Batch]) -> _Done:
+        with self._tracing.step("accept"):
+            accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
         attempts: list[_Done] = []
         done = await self._transactions.run(partial(self._apply, accepted, attempts))
         self._cache.committed(done.state, done.folded.registration.changed)
         self._count(done, [batch.topic for batch in batches])
+        return done
 
     def _count(self, done: _Done, topics: Sequence[str]) -> None:
         dead_letters = Counter(letter.topic for letter in done.dead_letters)
@@ -229,7 +246,8 @@ class ProcessingService:
             return changed.get(procedure_id) or known(procedure_id)
 
         stored = await postgres.load_cases(connection, state.generation, facts)
-        fold = folding.fold(facts, stored, history, self._calendar)
+        with self._tracing.step("fold"):
+            fold = folding.fold(facts, stored, history, self._calendar)
         await postgres.write_cases(connection, state, fold.changes, self._calendar)
         touched = {procedure_id for procedure_id, _, _ in fold.differences}.union(changed)
         await postgres.settle(
