@@ -1,14 +1,13 @@
 """The arithmetic of burn rates, with the fiscal year as the period of the budget."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from qos_local.alerting.burn_rates import BURN_RATES, YEAR_DAYS, BurnRate, rate_that_uses
+from support.alerting import ALERTING
 
 FAST, SLOW, YEAR = BURN_RATES
-DOCUMENT = Path(__file__).parents[3] / "docs" / "alerting.md"
 
 
 def share(burn: BurnRate, objective: float) -> float:
@@ -53,5 +52,5 @@ def test_the_documentation_has_the_same_table() -> None:
         f" {burn.least_results} | {burn.least_to_recover} |"
         for burn in BURN_RATES
     ]
-    document = DOCUMENT.read_text(encoding="utf-8")
+    document = ALERTING.read_text(encoding="utf-8")
     assert [row for row in rows if row not in document] == []

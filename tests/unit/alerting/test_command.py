@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import structs
 from typer.testing import CliRunner
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
@@ -64,6 +65,16 @@ def test_braces_of_a_name_are_no_template(tmp_path: Path) -> None:
     assert 'Permit {{"{{"}} $value }}: {{ $value | humanizePercentage }} of the results' in rules
 
 
+def test_a_name_without_english_is_said_in_japanese(tmp_path: Path) -> None:
+    procedures = tmp_path / "procedures.ndjson"
+    event = registered(procedure="road", priority=True)
+    unnamed = structs.replace(event, data=structs.replace(event.data, name=Name(ja="道路占用許可")))
+    procedures.write_bytes(encode_cloudevent(unnamed, AcceptanceRules()) + b"\n")
+    write(tmp_path / "out", "--procedures", str(procedures))
+    rules = (tmp_path / "out" / "rules" / "sla.yml").read_text(encoding="utf-8")
+    assert "summary: '道路占用許可: {{ $value | humanizePercentage }} of the results" in rules
+
+
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
@@ -73,7 +84,7 @@ def test_braces_of_a_name_are_no_template(tmp_path: Path) -> None:
         ("--office-hours", "8-17", "such as 08:30-17:15"),
         ("--calendar", "nowhere", "no calendar 'nowhere'"),
         ("--time-zone", "Asia/Nowhere", "Asia/Nowhere"),
-        ("--speed", "0.5", "is not in the range"),
+        ("--speed", "0.5", "greater than or equal to 1"),
     ],
 )
 def test_what_is_refused_is_named(tmp_path: Path, option: str, value: str, says: str) -> None:
@@ -117,7 +128,3 @@ def test_help_has_examples() -> None:
 )
 def test_a_rehearsal_divides_every_duration(speed: float, hours: float, written: str) -> None:
     assert Tempo(speed).of(hours=hours) == written
-
-
-def test_a_name_without_english_is_said_in_japanese() -> None:
-    assert Name(ja="道路占用許可").en is None
