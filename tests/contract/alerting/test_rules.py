@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from qos_local.cli import app
 from qos_runtime.metric_defs import ALL, Kind
-from support.alerting import PROMETHEUS, RULES, STORIES, alerts, rules, stories
+from support.alerting import PROMETHEUS, RULES, RUNBOOK, STORIES, alerts, rules, stories
 from support.binaries import binary
 
 _SUFFIXES = {
@@ -56,11 +56,18 @@ def test_each_alert_fires_in_a_story_and_does_not_in_another() -> None:
     assert {(alert["alert"], fires) for alert in alerts() for fires in (True, False)} == told
 
 
-def test_rules_rest_on_metrics_that_exist() -> None:
+def named(text: str) -> set[str]:
+    """The metrics and recorded series that a text names."""
+    return set(re.findall(r"\b(?:\w+:)?qos_\w+(?::\w+)?\b", text))
+
+
+def test_rules_and_the_runbook_rest_on_metrics_that_exist() -> None:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    asked = {name for rule in rules() for name in re.findall(r"\b(?:\w+:)?qos_\w+(?::\w+)?\b", rule["expr"])}
+    asked = {name for rule in rules() for name in named(rule["expr"])}
     assert asked - recorded - SCRAPED == set()
     assert len(asked & SCRAPED) > 15
+    blocks = re.findall(r"```sh\n(.*?)```", RUNBOOK.read_text(encoding="utf-8"), re.DOTALL)
+    assert {name for block in blocks for name in named(block)} - recorded - SCRAPED == set()
     assert recorded - asked <= {"scope:qos_burn_rate:ratio"}, "recorded for dashboards, or for nobody?"
 
 
