@@ -22,8 +22,8 @@ from support.services import RunningService, running_program
 from support.system import System
 
 SPEED = 3600
-MUTED_BY_A_CLOSED_DAY = "Notifications not sent, route is within mute time"
-MUTED_BY_THE_HOUR = "Notifications not sent, route is not within active time"
+MUTED_BY_A_CLOSED_DAY = "route is within mute time"
+MUTED_BY_THE_HOUR = "route is not within active time"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,10 +58,10 @@ PIPELINE_ALERTS = (
         severity="page",
         hold_minutes=5,
         expr="""\
-sum(rate(qos_intake_requests_total{status=~"5.."}[5m]))
-  / sum(rate(qos_intake_requests_total[5m])) > 0.05
+sum(rate(qos_intake_requests_total{route=~"/v1/.+",status=~"5.."}[5m]))
+  / sum(rate(qos_intake_requests_total{route=~"/v1/.+"}[5m])) > 0.05
 and
-sum(increase(qos_intake_requests_total[5m])) >= 20""",
+sum(increase(qos_intake_requests_total{route=~"/v1/.+"}[5m])) >= 20""",
         en="Intake answers {{ $value | humanizePercentage }} of the requests with an error of its own.",
         ja="受付サービス（intake）が要求の {{ $value | humanizePercentage }} にサーバーエラーを返しています。",
         blinds=True,
@@ -149,7 +149,7 @@ or
         name="QosDeadLetters",
         severity="ticket",
         hold_minutes=0,
-        # A series that begins with its first dead letter has no increase yet: then its value is what came.
+        # A worker may find a dead letter before it is scraped for the first time: then there is no increase to see.
         expr="""\
 sum by (topic, reason) (
   (qos_dead_letters_total unless qos_dead_letters_total offset 1h)

@@ -9,7 +9,6 @@ from threading import Event as Signal
 from threading import Thread
 
 import httpx
-import pytest
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.calendar import Calendar
@@ -34,6 +33,7 @@ _PAUSE_SECONDS = 0.1
 class City:
     """A permit for construction, one for the environment, and a third that nobody waits for."""
 
+    settings: RuntimeSettings
     system: System
     watch: Watch
     today: date
@@ -47,18 +47,8 @@ class City:
 
     def applied(self, procedure: str, cases: int, *, days: int) -> None:
         """So many applications arrived at noon of a day, and wait."""
-        self.send(
-            [
-                happened(
-                    "application.submitted",
-                    self.day(days),
-                    procedure=procedure,
-                    application=f"A-{number}",
-                    channel="online",
-                )
-                for number in range(cases)
-            ]
-        )
+        applications = (f"A-{number}" for number in range(cases))
+        self.send([self._submitted(procedure, application, days) for application in applications])
 
     def notified(self, procedure: str, cases: int, *, days: int) -> None:
         """The results of these applications were sent at noon of a day."""
@@ -76,6 +66,10 @@ class City:
             ]
         )
 
+    def _submitted(self, procedure: str, application: str, days: int) -> Event:
+        day = self.day(days)
+        return happened("application.submitted", day, procedure=procedure, application=application, channel="online")
+
     @contextmanager
     def traffic(self, procedure: str) -> Iterator[list[str]]:
         """One application after the other, for as long as the block takes; the ids of those that were accepted."""
@@ -84,14 +78,7 @@ class City:
         def apply() -> None:
             while not over.wait(_PAUSE_SECONDS):
                 application = f"T-{len(accepted)}"
-                day = self.day(-1)
-                self.send(
-                    [
-                        happened(
-                            "application.submitted", day, procedure=procedure, application=application, channel="online"
-                        )
-                    ]
-                )
+                self.send([self._submitted(procedure, application, -1)])
                 accepted.append(application)
 
         thread = Thread(target=apply)
@@ -115,11 +102,10 @@ def send(system: System, source: str, events: Sequence[Event]) -> None:
     assert answer.json()["accepted"] == len(events), answer.text
 
 
-@pytest.fixture(scope="module")
-def city(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+@contextmanager
+def running_city(kafka: str, postgres: str, directory: Path) -> Iterator[City]:
     """The environment's permit is late from the beginning: its bureau was told, in office hours."""
     now = datetime.now(UTC)
-    directory = tmp_path_factory.mktemp("city")
     procedures = [
         registered(procedure="construction-permit", organisation="construction", period=FIVE_DAYS, priority=True),
         registered(procedure="well-permit", organisation="environment", period=FIVE_DAYS, priority=True),
@@ -132,17 +118,12 @@ def city(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) ->
             kafka_bootstrap_servers=kafka, database_url=database_url, topic_prefix=prefix, consumer_group=prefix
         )
         often = {"QOS_METRICS_GAUGES_EVERY_SECONDS": "0.5"}
-        with running_system(settings, directory, sources=[SOURCE, REGISTRY], environment=often) as system:
+        with (
+            running_system(settings, directory, sources=[SOURCE, REGISTRY], environment=often) as system,
+            watched(system, directory, desks, procedures=registry, receivers=RECEIVERS, now=now) as watch,
+        ):
             send(system, REGISTRY, procedures)
-            with watched(
-                system, _made(directory / "watch"), desks, procedures=registry, receivers=RECEIVERS, now=now
-            ) as watch:
-                city = City(system, watch, Calendar.load().local_date(now))
-                city.applied("well-permit", 30, days=-7)
-                eventually_sync(lambda: desks.told("bureau-environment", "firing", alertname="QosBudgetBurnsFast"))
-                yield city
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir()
-    return directory
+            city = City(settings, system, watch, Calendar.load().local_date(now))
+            city.applied("well-permit", 30, days=-7)
+            eventually_sync(lambda: desks.told("bureau-environment", "firing", alertname="QosBudgetBurnsFast"))
+            yield city

@@ -3,17 +3,27 @@
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.alerts.conftest import City
+from qos_runtime.kafka import producer
 from support.alerting import RUNBOOK
 from support.binaries import binary
-from support.eventually import eventually_sync
+from support.city import City, running_city
+from support.eventually import eventually, eventually_sync
 from support.watching import MUTED_BY_A_CLOSED_DAY, MUTED_BY_THE_HOUR
 
 pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def city(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    for program in ("prometheus", "promtool", "prometheus-alertmanager", "amtool"):
+        binary(program)
+    with running_city(kafka, postgres, tmp_path_factory.mktemp("city")) as running:
+        yield running
 
 
 def test_a_drowning_procedure_is_told_to_its_bureau_when_the_office_opens_and_so_is_its_recovery(city: City) -> None:
@@ -44,7 +54,7 @@ def test_a_drowning_procedure_is_told_to_its_bureau_when_the_office_opens_and_so
     city.notified("construction-permit", 30, days=-3)
     for alert in ("QosBudgetBurnsFast", "QosCasesOverdue"):
         eventually_sync(lambda alert=alert: desks.told("bureau-construction", "resolved", alertname=alert))
-    assert watch.firing(bureau="construction") == set()
+    eventually_sync(lambda: watch.firing(bureau="construction") == set())
     assert "QosBudgetBurnsFast" in watch.firing(bureau="environment")
     assert desks.told("central-office") == []
     assert desks.told("bureau-environment", procedure_id="construction-permit") == []
@@ -94,6 +104,20 @@ def test_without_a_metrics_service_one_page_says_so_and_the_target_is_named(city
     eventually_sync(lambda: desks.told("operations-pages", "resolved", alertname="QosMetricsAway"), within=120)
     eventually_sync(lambda: watch.firing(area="pipeline") == set())
     assert desks.told("operations-tickets", alertname="QosTargetDown", job="qos-metrics") == []
+
+
+async def test_a_record_that_nobody_can_use_is_a_ticket_for_the_operators(city: City) -> None:
+    settings = city.settings
+    sender = producer(settings, client_id="somebody-past-intake")
+    await sender.start()
+    try:
+        await sender.send_and_wait(settings.topic("applications"), b"not an event", key=b"quiet-permit")
+    finally:
+        await sender.stop()
+    desks = city.watch.desks
+    ticket = await eventually(lambda: desks.told("operations-tickets", "firing", alertname="QosDeadLetters"))
+    assert (ticket[0]["labels"]["topic"], ticket[0]["labels"]["reason"]) == ("applications", "malformed_json")
+    assert not desks.told("operations-pages", alertname="QosDeadLetters")
 
 
 def test_every_command_of_the_runbook_runs_as_it_is_pasted(city: City) -> None:
