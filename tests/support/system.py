@@ -1,6 +1,7 @@
 """The whole system for a test: fresh topics and database, intake, workers and metrics as processes."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def running_system(
     asyncio.run(_prepare(settings))
     keys = {source: new_key() for source in sources}
     entries = (
-        stanza(key=key, source=source, name=source.replace("/", "-"), max_age_days="unlimited")
+        stanza(key=key, source=source, name=re.sub(r"[/:]", "-", source), max_age_days="unlimited")
         for source, key in keys.items()
     )
     sources_file = directory / "sources.toml"
