@@ -145,19 +145,19 @@ def figures(readings: Readings, limit: int) -> Iterator[Sample]:
         for principle in PRINCIPLES:
             level = readings.levels[procedure_id].get(principle)
             if level is not None:
-                yield defs.FIGURES_LEVEL, (procedure_id, principle, "declared"), level.declared.level
-                yield defs.FIGURES_LEVEL, (procedure_id, principle, "evidenced"), level.evidenced.level
+                yield defs.FIGURES_LEVEL, (procedure_id, principle, "declared", "live"), level.declared.level
+                yield defs.FIGURES_LEVEL, (procedure_id, principle, "evidenced", "live"), level.evidenced.level
 
 
 def _of_scope(scope: ScopeName, sums: Mapping[Cell, int], workload: Workload) -> Iterator[Sample]:
     tally = Tally(sums)
     online = tally.count("arrived", online=True)
-    yield defs.FIGURES_APPLICATIONS, (*scope, "yes"), online
-    yield defs.FIGURES_APPLICATIONS, (*scope, "no"), tally.count("arrived") - online
-    yield defs.FIGURES_RESULTS, (*scope, "met"), tally.count("met")
-    yield defs.FIGURES_RESULTS, (*scope, "breached"), tally.count("breached")
-    yield defs.FIGURES_PAYMENTS, (*scope, "yes"), tally.yes("payments")
-    yield defs.FIGURES_PAYMENTS, (*scope, "no"), tally.count("payments") - tally.yes("payments")
+    yield defs.FIGURES_APPLICATIONS, (*scope, "28d", "yes"), online
+    yield defs.FIGURES_APPLICATIONS, (*scope, "28d", "no"), tally.count("arrived") - online
+    yield defs.FIGURES_RESULTS, (*scope, "28d", "met"), tally.count("met")
+    yield defs.FIGURES_RESULTS, (*scope, "28d", "breached"), tally.count("breached")
+    yield defs.FIGURES_PAYMENTS, (*scope, "28d", "yes"), tally.yes("payments")
+    yield defs.FIGURES_PAYMENTS, (*scope, "28d", "no"), tally.count("payments") - tally.yes("payments")
     days = Distribution.of(tally.bins("calendar_days"))
     if days is not None:
         for quantile, value in (("0.5", days.p50), ("0.9", days.p90), ("0.95", days.p95)):

@@ -39,18 +39,18 @@ def test_a_scope_and_all_are_told_apart() -> None:
         levels={"road-occupation": {"faster": MapReadings(LevelReading(2, 2), LevelReading(1, 3))}},
     )
     samples = found(readings)
-    assert samples["qos_applications_28_days", (*PERMIT, "yes")] == 8
-    assert samples["qos_applications_28_days", (*PERMIT, "no")] == 2
-    assert samples["qos_applications_28_days", ("all", "", "yes")] == 9
-    assert samples["qos_results_28_days", (*PERMIT, "breached")] == 1
-    assert samples["qos_calendar_days_28_days", (*PERMIT, "0.5")] == 3
-    assert samples["qos_calendar_days_28_days", ("all", "", "0.9")] == 9
-    assert samples["qos_satisfaction_mean_28_days", BUREAU] == 4.5
-    assert samples["qos_payments_28_days", (*BUREAU, "yes")] == 3
+    assert samples["qos_applications", (*PERMIT, "28d", "yes")] == 8
+    assert samples["qos_applications", (*PERMIT, "28d", "no")] == 2
+    assert samples["qos_applications", ("all", "", "28d", "yes")] == 9
+    assert samples["qos_results", (*PERMIT, "28d", "breached")] == 1
+    assert samples["qos_calendar_days", (*PERMIT, "0.5")] == 3
+    assert samples["qos_calendar_days", ("all", "", "0.9")] == 9
+    assert samples["qos_satisfaction_mean", BUREAU] == 4.5
+    assert samples["qos_payments", (*BUREAU, "28d", "yes")] == 3
     assert samples["qos_cases", (*PERMIT, "overdue")] == 1
     assert samples["qos_cases", ("all", "", "open")] == 4
-    assert samples["qos_level", ("road-occupation", "faster", "evidenced")] == 1
-    assert ("qos_satisfaction_mean_28_days", PERMIT) not in samples
+    assert samples["qos_level", ("road-occupation", "faster", "evidenced", "live")] == 1
+    assert ("qos_satisfaction_mean", PERMIT) not in samples
 
 
 def test_labels_have_a_hard_limit_that_says_how_many_it_hides() -> None:
@@ -60,10 +60,10 @@ def test_labels_have_a_hard_limit_that_says_how_many_it_hides() -> None:
     samples = found(Readings(many, {}, {}), limit=50)
     assert samples["qos_figures_scopes", ("shown",)] == 50
     assert samples["qos_figures_scopes", ("hidden",)] == 150
-    shown = {labels[:2] for name, labels in samples if name == "qos_applications_28_days"} - {("all", "")}
+    shown = {labels[:2] for name, labels in samples if name == "qos_applications"} - {("all", "")}
     assert len(shown) == 50
     assert ("procedure", "s199") in shown  # those with the most applications
-    assert samples["qos_applications_28_days", ("all", "", "yes")] == sum(range(1, 201))
+    assert samples["qos_applications", ("all", "", "28d", "yes")] == sum(range(1, 201))
 
 
 class OneProcedure:
@@ -108,4 +108,4 @@ async def test_a_scrape_reads_nothing() -> None:
         for sample in family.samples
     }
     assert samples["qos_figures_collected_timestamp_seconds", ()] == NOW.timestamp()
-    assert 'qos_applications_28_days{id="road-occupation",online="yes",scope="procedure"} 3.0' in scrapes[0]
+    assert 'qos_applications{id="road-occupation",online="yes",scope="procedure",window="28d"} 3.0' in scrapes[0]
