@@ -21,7 +21,8 @@ these views keep their names, columns and meanings; new columns come at the end.
 
 - They show the live generation of results, and only what was committed.
 - They count cases, and never show one: no application id, no fact, no comment. A dashboard is exported, cached and
-  photographed, and whoever is given one sees all of it. Single cases are the metrics API's, which asks who wants to know.
+  photographed, and whoever is given one sees all of it. Single cases are the metrics API's, which asks who wants to
+  know.
 - Figures are exact, also where they are small. They are for staff; what is public goes through the metrics API, which
   rounds (docs/indicators.md, Small counts). Don't share a dashboard publicly.
 - Dates are local ones. The time zone is Asia/Tokyo, or what the database says:
@@ -29,9 +30,9 @@ these views keep their names, columns and meanings; new columns come at the end.
 
 ## Who may read them
 
-The role `qos_reader` reads this schema and nothing else: no table, no other schema. It can't log in; whoever reads is made
-a member of it. `deploy/grafana/postgres/10-grafana-user.sh` does so for Grafana, in the database's container or with
-psql; it comes to
+The role `qos_reader` reads this schema and nothing else: no table, no other schema. It can't log in; whoever reads is
+made a member of it. `deploy/grafana/postgres/10-grafana-user.sh` does so for Grafana, in the database's container or
+with psql; it comes to
 
 ```sql
 CREATE ROLE grafana LOGIN PASSWORD '...' IN ROLE qos_reader;
@@ -39,9 +40,9 @@ ALTER ROLE grafana SET default_transaction_read_only = on;
 ALTER ROLE grafana SET statement_timeout = '30s';
 ```
 
-The migration makes `qos_reader`. Where its user may not create roles (many managed databases), it goes on without, says so on
-standard error, and only the owner reads the views until somebody who may has run `CREATE ROLE qos_reader NOLOGIN`, and
-the owner:
+The migration makes `qos_reader`. Where its user may not create roles (many managed databases), it goes on without, says
+so on standard error, and only the owner reads the views until somebody who may has run
+`CREATE ROLE qos_reader NOLOGIN`, and the owner:
 
 ```sql
 GRANT USAGE ON SCHEMA reporting TO qos_reader;
@@ -85,7 +86,8 @@ _COLUMNS = """
     ORDER BY c.relname, a.attnum
 """
 _FUNCTIONS = """
-    SELECT p.proname, pg_get_function_arguments(p.oid), format_type(p.prorettype, NULL), obj_description(p.oid, 'pg_proc')
+    SELECT p.proname, pg_get_function_arguments(p.oid), format_type(p.prorettype, NULL),
+        obj_description(p.oid, 'pg_proc')
     FROM pg_proc p WHERE p.pronamespace = 'reporting'::regnamespace ORDER BY p.proname
 """
 

@@ -168,8 +168,8 @@ async def test_only_the_live_generation_counts_and_the_history_of_levels_has_no_
                 applications,
             )
             await owner.execute(
-                "INSERT INTO procedures VALUES"
-                " ($1, 'road', 0, 'office', '局', NULL, 'bureau', NULL, '道路', NULL, '{}', '2020-04-01', NULL, false, NULL)",
+                "INSERT INTO procedures VALUES ($1, 'road', 0, 'office', '局', NULL, 'bureau', NULL, '道路', NULL,"
+                " '{}', '2020-04-01', NULL, false, NULL)",
                 generation,
             )
         for day, level in (("2026-11-01", 1), ("2026-11-10", 2)):
