@@ -75,7 +75,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None) 
     gauges = Gauges(
         PostgresGauges(store),
         clock=clock,
-        local_date=calendar.local_date,
+        calendar=calendar,
         every=settings.gauges_every_seconds,
         limit=settings.gauges_scope_limit,
     )
