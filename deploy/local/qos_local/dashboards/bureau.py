@@ -63,6 +63,6 @@ def _oldest(site: Site) -> Builder[Panel]:
             " bureau's name). Missing where nothing is open.",
             "到達日からの暦日数。重点手続ごと、およびその他の手続の合計(組織名で表示)。処理中の案件がなければ表示されません。",
         ),
-        promql(oldest, f"{{{{{label}}}}}", instant=True),
-        unit="d",
+        promql(oldest, f"{{{{{label}}}}}"),
+        unit=site.days,
     )

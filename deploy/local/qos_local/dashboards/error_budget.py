@@ -115,7 +115,7 @@ def _burn_rates(site: Site, window: str) -> Builder[Panel]:
             f"重点手続、および組織のその他の手続のうち上位 {_MOST}。"
             "件数が少ないと 1 件の影響が大きくなります(表を参照)。",
         ),
-        promql(*_by_name(site, rate), instant=True),
+        promql(*_by_name(site, rate)),
         steps=BURN_RATE_STEPS,
     )
 
@@ -131,7 +131,7 @@ def _due(site: Site) -> list[Builder[Panel]]:
         gauges(
             say("Overdue", "超過"),
             say("Open cases past their period.", "処理中で期間を過ぎた案件。") + of_scopes,
-            promql(*_by_name(site, f"({figure('qos_cases', state='overdue')} > 0)"), instant=True),
+            promql(*_by_name(site, f"({figure('qos_cases', state='overdue')} > 0)")),
             steps=NONE_IS_GOOD,
             span=8,
         ),
@@ -139,15 +139,15 @@ def _due(site: Site) -> list[Builder[Panel]]:
             say("Late by the fifth business day", "5 営業日以内に超過"),
             say("Open cases that will be late by then if they stay open.", "このままではその日までに超過する案件。")
             + of_scopes,
-            promql(*_by_name(site, f"({figure('qos_forecast_breaches', horizon='5bd')} > 0)"), instant=True),
+            promql(*_by_name(site, f"({figure('qos_forecast_breaches', horizon='5bd')} > 0)")),
             steps=SOME_ARE_USUAL,
             span=8,
         ),
         gauges(
             say("Oldest open case", "最も古い処理中案件"),
             say("Calendar days since its arrival.", "到達日からの暦日数。") + of_scopes,
-            promql(*_by_name(site, figure("qos_oldest_open_days")), instant=True),
-            unit="d",
+            promql(*_by_name(site, figure("qos_oldest_open_days"))),
+            unit=site.days,
             span=8,
         ),
     ]

@@ -82,6 +82,8 @@ class Page:
     def build(self) -> Model:
         """The dashboard, its panels numbered, each saying something where there is nothing to show."""
         model = self._board.build()
+        for link in model.links or ():
+            link.placement = None  # type: ignore[assignment]  # in sight; the SDK only knows a menu
         for number, panel in enumerate(model.panels or (), 1):
             panel.id_val = number
             if isinstance(panel, Panel) and panel.field_config and panel.field_config.defaults.no_value is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import (
@@ -9,6 +10,7 @@ from grafana_foundation_sdk.builders import (
     bargauge,
     common,
     dashboard,
+    prometheus,
     stat,
     statetimeline,
     table,
@@ -18,8 +20,8 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as commons
 from grafana_foundation_sdk.models.dashboard import (
-    DashboardLinkType,
     DynamicConfigValue,
+    FieldColor,
     FieldColorModeId,
     Threshold,
     ThresholdsConfig,
@@ -28,8 +30,10 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
+from qos_local.dashboards.queries import POSTGRESQL, PROMETHEUS, Sql
+
 Steps = Sequence[tuple[float | None, str]]
-Target = Builder[Dataquery]
+Target = Sql | prometheus.Dataquery
 
 PLAIN: Steps = ((None, "text"),)
 # The bands of the online application rate (docs/indicators.md).
@@ -54,10 +58,11 @@ class _Panel(Protocol):
 
     def title(self, title: str, /) -> Self: ...
     def description(self, description: str, /) -> Self: ...
+    def datasource(self, datasource: commons.DataSourceRef, /) -> Self: ...
     def height(self, h: int, /) -> Self: ...
     def span(self, w: int, /) -> Self: ...
     def unit(self, unit: str, /) -> Self: ...
-    def with_target(self, target: Target, /) -> Self: ...
+    def with_target(self, target: Builder[Dataquery], /) -> Self: ...
     def thresholds(self, thresholds: Builder[ThresholdsConfig], /) -> Self: ...
     def override_by_name(self, name: str, properties: list[DynamicConfigValue], /) -> Self: ...
 
@@ -89,12 +94,12 @@ class Column:
         if self.mappings:
             found.append(DynamicConfigValue("mappings", list(self.mappings)))
         if self.steps is not None or self.mappings:
-            found.append(DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+            coloured = commons.TableColoredBackgroundCellOptions(commons.TableCellBackgroundDisplayMode.BASIC)
+            found.append(DynamicConfigValue("custom.cellOptions", coloured))
         if self.colour is not None:
-            fixed = {"mode": FieldColorModeId.FIXED, "fixedColor": self.colour}
-            found.append(DynamicConfigValue("color", fixed))
+            found.append(DynamicConfigValue("color", FieldColor(FieldColorModeId.FIXED, self.colour)))
         if self.dashed:
-            found.append(DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}))
+            found.append(DynamicConfigValue("custom.lineStyle", commons.LineStyle("dash", [10, 10])))
         if self.links:
             links = [{"title": title, "url": url, "targetBlank": "://" in url} for title, url in self.links.items()]
             found.append(DynamicConfigValue("links", links))
@@ -134,7 +139,7 @@ def number(
     panel = stat.Panel().graph_mode(commons.BigValueGraphMode.NONE).color_mode(commons.BigValueColorMode.VALUE)
     reduced = common.ReduceDataOptions().calcs(["lastNotNull"])
     panel = panel.reduce_options(reduced if text is None else reduced.fields(f"/^{text}$/"))
-    return _told(panel, title, about, [target], unit=unit, steps=steps, size=(span, 4))
+    return _told(panel, title, about, [_now(target)], unit=unit, steps=steps, size=(span, 4))
 
 
 def lines(
@@ -203,7 +208,7 @@ def gauges(
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .min(0)
     )
-    return _told(panel, title, about, [target], unit=unit, steps=steps, size=(span, 9))
+    return _told(panel, title, about, [_now(target)], unit=unit, steps=steps, size=(span, 9))
 
 
 def rows(title: str, about: str, target: Target, *, columns: Columns, span: int = 24, height: int = 12) -> table.Panel:
@@ -220,8 +225,9 @@ def states(title: str, about: str, target: Target, *, columns: Columns, span: in
     return _told(panel, title, about, [target], columns=columns, size=(span, 7))
 
 
-def link(title: str, url: str) -> dashboard.DashboardLink:
-    return dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
+def _now(target: Target) -> Target:
+    """What holds now; a range would show what was there last, however long ago."""
+    return target if isinstance(target, Sql) else target.instant()
 
 
 def _told(
@@ -235,9 +241,10 @@ def _told(
     steps: Steps | None = None,
     columns: Columns | None = None,
 ) -> P:
-    panel = panel.title(title).description(about).span(size[0]).height(size[1])
-    for target in targets:
-        panel = panel.with_target(target)
+    source = POSTGRESQL if isinstance(targets[0], Sql) else PROMETHEUS
+    panel = panel.title(title).description(about).datasource(source).span(size[0]).height(size[1])
+    for letter, target in zip(ascii_uppercase, targets, strict=False):
+        panel = panel.with_target(target.ref_id(letter))
     if unit is not None:
         panel = panel.unit(unit)
     if steps is not None:

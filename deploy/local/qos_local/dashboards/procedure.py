@@ -153,7 +153,7 @@ def _scraped(site: Site) -> list[Builder[Panel]]:
             say("Processing time of the last 28 days", "直近 28 日間の処理日数"),
             say("Calendar days from arrival to stop, by quantile.", "到達から終了までの暦日数(分位別)。") + only,
             promql(of_procedure("qos_calendar_days", "quantile"), "{{quantile}}"),
-            unit="d",
+            unit=site.days,
         ),
         lines(
             say("Forecast", "超過見込み"),

@@ -47,9 +47,9 @@ class Sql(Builder[Dataquery]):
         return UnknownDataquery(self._query)
 
 
-def promql(expression: str, legend: str = "", *, instant: bool = False) -> prometheus.Dataquery:
-    query = prometheus.Dataquery().datasource(PROMETHEUS).expr(" ".join(expression.split())).legend_format(legend)
-    return query.instant() if instant else query.range()
+def promql(expression: str, legend: str = "") -> prometheus.Dataquery:
+    """An expression over the days shown."""
+    return prometheus.Dataquery().datasource(PROMETHEUS).expr(expression).legend_format(legend).range()
 
 
 def share(numerator: str, denominator: str) -> str:

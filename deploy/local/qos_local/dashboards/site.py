@@ -23,6 +23,11 @@ class Site:
     def say(self, en: str, ja: str) -> str:
         return ja if self.language == "ja" else en
 
+    @property
+    def days(self) -> str:
+        """The unit of days; Grafana's own would make weeks of seven."""
+        return f"suffix: {self.say('d', '日')}"
+
     def uid(self, dashboard: str) -> str:
         return f"qos-{dashboard}-{self.language}"
 
@@ -34,5 +39,5 @@ class Site:
         return f"/d/{self.uid(dashboard)}?{given}${{__url_time_range}}"
 
     def page(self, path: str) -> str:
-        """To a page of the metrics service, as staff see it in the site's language."""
-        return f"{self.metrics_url}{path}?lang={self.language}&audience=staff"
+        """To a page of the metrics service, in the site's language."""
+        return f"{self.metrics_url}{path}?lang={self.language}"

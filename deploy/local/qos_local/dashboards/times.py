@@ -101,6 +101,6 @@ def stages(site: Site) -> Builder[Panel]:
             time_series=True,
         ),
         columns={stage: Column(title) for stage, title in stages},
-        unit="d",
+        unit=site.days,
         bars=True,
     )
