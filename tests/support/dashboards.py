@@ -59,7 +59,7 @@ def substituted(query: str, dashboard: Dashboard, now: datetime, variables: Mapp
         return f"'{moment.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}'"
 
     query = query.replace("$__timeFrom()", literal(dashboard.since(now))).replace("$__timeTo()", literal(now))
-    query = query.replace("$__rate_interval", "1m")
+    query = query.replace("$__rate_interval", "10m")
     for name, value in variables.items():
         query = query.replace(f"${name}", value)
     assert not re.search(r"\$[a-z_{]", query), f"unknown variable in {query}"
