@@ -43,7 +43,7 @@ async def is_refused(reader: Connection, statement: str) -> bool:
 
 async def test_a_reader_reads_every_view_and_no_table(reader: Connection) -> None:
     views = await names(reader, "reporting")
-    assert len(views) == 11
+    assert len(views) == 12
     for view in views:
         await reader.fetch(f"SELECT * FROM {view} LIMIT 1")  # noqa: S608 - our own views
     tables = await names(reader, "public")

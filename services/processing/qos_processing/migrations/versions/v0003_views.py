@@ -13,7 +13,7 @@ from alembic import op
 from qos_processing.migrations.views import v0003_figures, v0003_pipeline, v0003_registry
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

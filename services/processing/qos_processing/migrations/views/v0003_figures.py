@@ -151,5 +151,17 @@ _ERROR_BUDGETS = View(
     """,
 )
 
+_RETRACTED_BREACHES = View(
+    "retracted_breaches",
+    "Breaches that were announced and that a late fact took back. Live knowledge, outside generations.",
+    {
+        "procedure_id": ("procedure_id", _PROCEDURE),
+        "organisation_id": ("organisation_id", _OWNER),
+        "date": ("date", "The local date of the retraction."),
+        "breaches": ("breaches", "How many."),
+    },
+    "FROM retracted_breaches",
+)
 
-VIEWS = (_DAILY_FIGURES, _PROCESSING_TIMES, _OPEN_CASES, _ERROR_BUDGETS)
+
+VIEWS = (_DAILY_FIGURES, _PROCESSING_TIMES, _OPEN_CASES, _ERROR_BUDGETS, _RETRACTED_BREACHES)
