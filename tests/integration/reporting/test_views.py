@@ -1,5 +1,6 @@
 """The views for reports say what the metrics API says, to the last case, and are documented."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -66,6 +67,16 @@ async def test_every_view_and_column_is_documented(reader: Connection) -> None:
     assert (DOCS / "reporting.md").read_text("utf-8") == document(columns, functions), (
         "make it anew: python -m qos_processing.reporting_docs, on a migrated database"
     )
+
+
+async def test_the_examples_of_the_documentation_work(reader: Connection) -> None:
+    text = (DOCS / "reporting.md").read_text("utf-8")
+    examples = [example for example in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if "SELECT " in example]
+    examples = [example for example in examples if "GRANT" not in example]
+    assert len(examples) == 2
+    for example in examples:
+        rows = await reader.fetch(example.replace("27", "364"))
+        assert any(row[-1] is not None for row in rows), example
 
 
 async def test_daily_figures_add_up_to_those_of_the_api(reader: Connection, api: Api) -> None:

@@ -199,7 +199,7 @@ def _over_time(site: Site) -> list[Builder[Panel]]:
     say = site.say
     label = f"name_{site.language}"
     left = named(figure("qos_error_budget_cases", state="left"), label)
-    noticed = 'sum by (result) (increase(qos_sla_results_total{scope="all",backfill="no"}[1h]))'
+    noticed = 'sum by (result) (increase(qos_sla_results_total{backfill="no"}[1h]))'
     return [
         lines(
             say("Budget left", "残りの推移"),
