@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -14,11 +14,13 @@ import asyncpg
 import httpx
 import pytest
 
+from qos_domain.events import Event
 from qos_local.demo.feeding import Feeder
 from qos_local.simulation.simulate import simulate
 from qos_local.simulation.sources import SOURCES
 from qos_runtime.kafka import producer
 from qos_runtime.settings import RuntimeSettings
+from support.builders import happened
 from support.dashboards import SQL, dashboards, substituted
 from support.eventually import eventually, eventually_sync
 from support.metrics import CALENDAR
@@ -84,7 +86,7 @@ async def feed(system: System, settings: RuntimeSettings) -> int:
     async with httpx.AsyncClient(timeout=60.0) as http:
         feeder = Feeder(http, url=system.intake_url, keys=system.keys)
         sent = await feeder.send(simulated.procedures)
-        sent += await feeder.send(simulated.events)
+        sent += await feeder.send([*simulated.events, *ratings(today - timedelta(1))])
     sender = producer(settings, client_id="test")
     await sender.start()
     try:
@@ -92,6 +94,12 @@ async def feed(system: System, settings: RuntimeSettings) -> int:
     finally:
         await sender.stop()
     return sent + 1
+
+
+def ratings(day: date) -> list[Event]:
+    """So few give one that the simulated may be none of late."""
+    said = {"procedure": CHOSEN["procedure"], "source": SOURCES[0], "application": None, "channel": "online"}
+    return [happened("feedback.submitted", day.isoformat(), rating=rating, **said) for rating in (3, 5)]
 
 
 def answers(samples: list[dict[str, Any]], legend: str) -> bool:

@@ -56,22 +56,22 @@ Add numerators and denominators, then divide; never add or average shares. A sha
 
 ```sql
 -- The online application rate of each procedure, of the last 28 days.
-SELECT procedure_id, sum(applications) FILTER (WHERE online)::float / nullif(sum(applications), 0) AS online_rate
-FROM reporting.daily_figures
-WHERE date BETWEEN reporting.local_date() - 27 AND reporting.local_date()
+SELECT procedure_id, sum(value) FILTER (WHERE online)::float / nullif(sum(value), 0) AS online_rate
+FROM reporting.day_buckets
+WHERE measure = 'arrived' AND date BETWEEN reporting.local_date() - 27 AND reporting.local_date()
 GROUP BY procedure_id;
 ```
 
-Percentiles are nearest rank: the least length that so many cases did not exceed.
+Percentiles are nearest rank: the least value that so many cases did not exceed.
 
 ```sql
 -- The 90th percentile of a procedure's processing time in calendar days, of the last 28 days.
-SELECT min(length) AS p90 FROM (
-    SELECT length, sum(cases) OVER (ORDER BY length) AS upto, sum(cases) OVER () AS n FROM (
-        SELECT length, sum(cases) AS cases FROM reporting.processing_times
+SELECT min(bin) AS p90 FROM (
+    SELECT bin, sum(cases) OVER (ORDER BY bin) AS upto, sum(cases) OVER () AS n FROM (
+        SELECT bin, sum(value) AS cases FROM reporting.day_buckets
         WHERE procedure_id = 'road-occupation-permit' AND measure = 'calendar_days'
             AND date BETWEEN reporting.local_date() - 27 AND reporting.local_date()
-        GROUP BY length
+        GROUP BY bin
     ) lengths
 ) ranked
 WHERE upto >= 0.9 * n;

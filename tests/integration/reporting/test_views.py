@@ -94,9 +94,10 @@ async def test_daily_figures_add_up_to_those_of_the_api(reader: Connection, api:
 
 async def test_processing_times_are_those_of_the_api(reader: Connection, api: Api) -> None:
     rows = await reader.fetch(
-        "SELECT procedure_id, measure, sum(cases) AS n, sum(length * cases) AS total, max(length) AS most"
-        " FROM reporting.processing_times"
-        " WHERE date BETWEEN reporting.local_date() - 364 AND reporting.local_date() GROUP BY procedure_id, measure"
+        "SELECT procedure_id, measure, sum(value) AS n, sum(bin * value) AS total, max(bin) AS most"
+        " FROM reporting.day_buckets"
+        " WHERE (measure ~ '^(elapsed|stage)_' OR measure IN ('calendar_days', 'form_minutes'))"
+        " AND date BETWEEN reporting.local_date() - 364 AND reporting.local_date() GROUP BY procedure_id, measure"
     )
     found = {(row["procedure_id"], row["measure"]): row for row in rows}
     for procedure_id in {procedure_id for procedure_id, _ in found}:

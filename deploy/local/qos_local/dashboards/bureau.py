@@ -29,7 +29,7 @@ def bureau(site: Site) -> Page:
         )
         .row(
             say("Procedures", "手続"),
-            [listing.procedures(site, f"p.{OF_ORGANISATION}"), levels.level_counts(site, OF_ORGANISATION)],
+            [listing.procedures(site, OF_ORGANISATION), levels.level_counts(site, OF_ORGANISATION)],
         )
         .row(say("Over time", "推移"), weekly.weeks(site, OF_ORGANISATION))
     )

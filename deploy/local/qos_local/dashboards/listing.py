@@ -14,12 +14,15 @@ from qos_local.dashboards.panels import (
     level_mappings,
     rows,
 )
-from qos_local.dashboards.queries import CASHLESS, IN_RANGE, ONLINE_RATE, WITHIN_PERIOD, Sql
+from qos_local.dashboards.queries import APPLICATIONS, CASHLESS, OF_ALL, ONLINE_RATE, WITHIN_PERIOD, Sql, of_buckets
 from qos_local.dashboards.site import Site
 
-_FIGURES = (
-    f"sum(applications) AS applications, {ONLINE_RATE} AS online, {WITHIN_PERIOD} AS within, {CASHLESS} AS cashless"
-)
+_FIGURES = {
+    "applications": APPLICATIONS,
+    "online": ONLINE_RATE,
+    "within": WITHIN_PERIOD,
+    "cashless": CASHLESS,
+}
 _LEVELS = ", ".join(
     f"max(level || CASE WHEN possible_level > level THEN '?' ELSE '' END) FILTER (WHERE principle = '{principle}')"
     f" AS {principle}"
@@ -28,24 +31,24 @@ _LEVELS = ", ".join(
 
 
 def procedures(site: Site, condition: str) -> Builder[Panel]:
-    """The quality map of the procedures that `condition` on reporting.procedures selects."""
+    """The quality map of a scope."""
     say = site.say
     statement = f"""
         SELECT p.name_{site.language} AS name, p.organisation_name_{site.language} AS organisation,
             applications, online, within, cashless, open, overdue, faster, simpler, easier, contradictions,
             p.procedure_id, p.organisation_id
-        FROM reporting.procedures p
+        FROM (SELECT * FROM reporting.procedures WHERE NOT retired AND {condition}) p
         LEFT JOIN (
-            SELECT procedure_id, {_FIGURES} FROM reporting.daily_figures WHERE {IN_RANGE} GROUP BY 1
+            {of_buckets({"procedure_id": "procedure_id", **_FIGURES}, condition)} GROUP BY 1
         ) f USING (procedure_id)
         LEFT JOIN (
-            SELECT procedure_id, sum(open) AS open, sum(overdue) AS overdue FROM reporting.open_cases GROUP BY 1
+            SELECT procedure_id, sum(open) AS open, sum(overdue) AS overdue
+            FROM reporting.open_cases WHERE {condition} GROUP BY 1
         ) c USING (procedure_id)
         LEFT JOIN (
             SELECT procedure_id, {_LEVELS}, sum(contradictions) AS contradictions
-            FROM reporting.levels WHERE reading = 'evidenced' GROUP BY 1
+            FROM reporting.levels WHERE reading = 'evidenced' AND {condition} GROUP BY 1
         ) l USING (procedure_id)
-        WHERE NOT p.retired AND {condition}
         ORDER BY applications DESC NULLS LAST, p.procedure_id LIMIT 500
     """
     return rows(
@@ -90,7 +93,7 @@ def organisations(site: Site) -> Builder[Panel]:
             o.organisation_id
         FROM reporting.organisations o
         LEFT JOIN (
-            SELECT organisation_id, {_FIGURES} FROM reporting.daily_figures WHERE {IN_RANGE} GROUP BY 1
+            {of_buckets({"organisation_id": "organisation_id", **_FIGURES}, OF_ALL)} GROUP BY 1
         ) f USING (organisation_id)
         LEFT JOIN (
             SELECT organisation_id, sum(open) AS open, sum(overdue) AS overdue FROM reporting.open_cases GROUP BY 1

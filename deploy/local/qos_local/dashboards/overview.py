@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from qos_local.dashboards import levels, listing, now, weekly
 from qos_local.dashboards.page import Page
 from qos_local.dashboards.panels import Column, bars
-from qos_local.dashboards.queries import IN_RANGE, OF_ALL, ONLINE_RATE, Sql
+from qos_local.dashboards.queries import OF_ALL, ONLINE_RATE, Sql, of_buckets
 from qos_local.dashboards.site import Site
 
 
@@ -39,7 +39,7 @@ def _bands(site: Site) -> Builder[Panel]:
             f"""
             SELECT (ARRAY[{bands}])[band] AS band, count(*) AS procedures FROM (
                 SELECT width_bucket(rate, ARRAY[0, 0.2, 0.5, 0.8]::float8[]) AS band FROM (
-                    SELECT {ONLINE_RATE} AS rate FROM reporting.daily_figures WHERE {IN_RANGE} GROUP BY procedure_id
+                    {of_buckets({"rate": ONLINE_RATE}, OF_ALL)} GROUP BY procedure_id
                 ) rates WHERE rate IS NOT NULL
             ) banded GROUP BY banded.band ORDER BY banded.band
             """

@@ -18,12 +18,13 @@ from qos_local.dashboards.panels import (
     number,
 )
 from qos_local.dashboards.queries import (
-    IN_RANGE,
+    APPLICATIONS,
     OF_PROCEDURE,
     ONLINE_RATE,
     WITHIN_PERIOD,
     Sql,
     figure,
+    of_buckets,
     promql,
 )
 from qos_local.dashboards.site import Site
@@ -100,11 +101,10 @@ def _figures(site: Site) -> list[Builder[Panel]]:
     shown = say("Of the days shown.", "表示期間の値。")
 
     def of_days(title: str, expression: str, unit: str, steps: Steps) -> Builder[Panel]:
-        statement = f"SELECT {expression} AS value FROM reporting.daily_figures WHERE {IN_RANGE} AND {OF_PROCEDURE}"
-        return number(title, shown, Sql(statement), unit=unit, steps=steps)
+        return number(title, shown, Sql(of_buckets({"figure": expression}, OF_PROCEDURE)), unit=unit, steps=steps)
 
     return [
-        of_days(say("Applications", "申請件数"), "sum(applications)", "short", PLAIN),
+        of_days(say("Applications", "申請件数"), APPLICATIONS, "short", PLAIN),
         of_days(say("Online", "オンライン申請率"), ONLINE_RATE, "percentunit", BANDS),
         of_days(say("Within the period", "期間内"), WITHIN_PERIOD, "percentunit", COMPLIANCE_STEPS),
     ]

@@ -4,6 +4,8 @@ Figures that are dated come from the views for reports (docs/reporting.md): exac
 whatever Prometheus has seen. What stands now, the forecast and the pipeline come from Prometheus (docs/metrics.md).
 """
 
+import re
+from collections.abc import Mapping
 from typing import Self
 
 from grafana_foundation_sdk.builders import prometheus
@@ -52,20 +54,32 @@ def promql(expression: str, legend: str = "") -> prometheus.Dataquery:
     return prometheus.Dataquery().datasource(PROMETHEUS).expr(expression).legend_format(legend).range()
 
 
-def share(numerator: str, denominator: str) -> str:
-    """Of sums of columns; null where there is nothing to divide by. A condition follows a column after `|`."""
-    return f"{_sum(numerator)}::float8 / nullif({_sum(denominator)}, 0)"
+def count(measure: str, condition: str = "true", value: str = "value") -> str:
+    """A sum over day buckets: of one measure, or of some of it."""
+    return f"sum({value}) FILTER (WHERE measure = '{measure}' AND {condition})"
 
 
-def _sum(column: str) -> str:
-    name, _, condition = column.partition("|")
-    return f"sum({name}) FILTER (WHERE {condition})" if condition else f"sum({name})"
+def both(*sums: str) -> str:
+    return " + ".join(f"coalesce({each}, 0)" for each in sums)
 
 
-ONLINE_RATE = share("applications|online", "applications")
-WITHIN_PERIOD = share("met", "met + breached")
-CASHLESS = share("cashless_payments", "payments")
-SATISFACTION = share("rating_points", "ratings")
+def share(part: str, whole: str) -> str:
+    """Null where there is nothing to divide by."""
+    return f"({both(part)})::float8 / nullif({both(whole)}, 0)"
+
+
+APPLICATIONS = count("arrived")
+ONLINE_RATE = share(count("arrived", "online"), APPLICATIONS)
+WITHIN_PERIOD = share(count("met"), both(count("met"), count("breached")))
+CASHLESS = share(count("payments", "bin = 1"), count("payments"))
+SATISFACTION = share(count("rating", value="bin * value"), count("rating"))
+
+
+def of_buckets(columns: Mapping[str, str], condition: str) -> str:
+    """Sums over the day buckets of a scope and of the days shown; only their measures are read. To be grouped."""
+    selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+    measures = ", ".join(sorted(set(re.findall(r"measure = ('\w+')", selected))))
+    return f"SELECT {selected} FROM reporting.day_buckets WHERE measure IN ({measures}) AND {IN_RANGE} AND {condition}"
 
 
 def figure(name: str, *by: str, **labels: str) -> str:

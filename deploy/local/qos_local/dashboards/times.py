@@ -4,8 +4,9 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
 from qos_local.dashboards.panels import Column, bars, lines
-from qos_local.dashboards.queries import IN_RANGE, OF_PROCEDURE, WEEK, Sql
+from qos_local.dashboards.queries import IN_RANGE, OF_PROCEDURE, WEEK, Sql, count, share
 from qos_local.dashboards.site import Site
+from qos_local.dashboards.weekly import by_week
 
 # A month has no fixed number of days: no line for it.
 _PERIOD_OF_TIMES = (
@@ -28,7 +29,7 @@ def against_period(site: Site, *, online: bool) -> Builder[Panel]:
     channel = "online" if online else "NOT online"
     statement = f"""
         WITH period AS (SELECT {period} FROM reporting.procedures WHERE {OF_PROCEDURE}), lengths AS (
-            SELECT {WEEK} AS week, length, sum(cases) AS cases FROM reporting.processing_times, period
+            SELECT {WEEK} AS week, bin AS length, sum(value) AS cases FROM reporting.day_buckets, period
             WHERE {OF_PROCEDURE} AND {channel} AND measure = {_COUNTING} AND {IN_RANGE} GROUP BY 1, 2
         ), ranked AS (
             SELECT week, length, sum(cases) OVER (PARTITION BY week ORDER BY length) AS upto,
@@ -67,9 +68,9 @@ def distribution(site: Site) -> Builder[Panel]:
             "表示期間に終了した案件の、到達から終了までの暦日数別の件数。",
         ),
         Sql(
-            "SELECT length::text AS days, coalesce(sum(cases) FILTER (WHERE online), 0) AS online,"
-            " coalesce(sum(cases) FILTER (WHERE NOT online), 0) AS other FROM reporting.processing_times"
-            f" WHERE measure = 'calendar_days' AND {OF_PROCEDURE} AND {IN_RANGE} GROUP BY length ORDER BY length"
+            "SELECT bin::text AS days, coalesce(sum(value) FILTER (WHERE online), 0) AS online,"
+            " coalesce(sum(value) FILTER (WHERE NOT online), 0) AS other FROM reporting.day_buckets"
+            f" WHERE measure = 'calendar_days' AND {OF_PROCEDURE} AND {IN_RANGE} GROUP BY bin ORDER BY bin"
         ),
         x="days",
         columns={"online": Column(say("online", "オンライン")), "other": Column(say("other channels", "その他"))},
@@ -83,11 +84,10 @@ def stages(site: Site) -> Builder[Panel]:
         ("review", say("review", "審査")),
         ("notification", say("notification", "通知まで")),
     )
-    columns = ", ".join(
-        f"sum(length * cases) FILTER (WHERE measure = 'stage_{stage}_days')::float8"
-        f" / nullif(sum(cases) FILTER (WHERE measure = 'stage_{stage}_days'), 0) AS {stage}"
+    means = {
+        stage: share(count(f"stage_{stage}_days", value="bin * value"), count(f"stage_{stage}_days"))
         for stage, _ in stages
-    )
+    }
     return lines(
         say("Mean time by stage", "段階別の平均日数"),
         say(
@@ -95,11 +95,7 @@ def stages(site: Site) -> Builder[Panel]:
             " decision, to the notification.",
             "その週に終了した案件の平均暦日数: 到達から審査開始、決定、通知まで。",
         ),
-        Sql(
-            f"SELECT reporting.day_start({WEEK}) AS time, {columns} FROM reporting.processing_times"
-            f" WHERE measure LIKE 'stage_%' AND {OF_PROCEDURE} AND {IN_RANGE} GROUP BY 1 ORDER BY 1",
-            time_series=True,
-        ),
+        by_week(means, OF_PROCEDURE),
         columns={stage: Column(title) for stage, title in stages},
         unit=site.days,
         bars=True,

@@ -6,18 +6,25 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Panel
 
 from qos_local.dashboards.panels import BANDS, CASHLESS_STEPS, COMPLIANCE_STEPS, RATING_STEPS, Column, bars, lines
-from qos_local.dashboards.queries import CASHLESS, IN_RANGE, ONLINE_RATE, SATISFACTION, WEEK, WITHIN_PERIOD, Sql
+from qos_local.dashboards.queries import (
+    CASHLESS,
+    ONLINE_RATE,
+    SATISFACTION,
+    WEEK,
+    WITHIN_PERIOD,
+    Sql,
+    both,
+    count,
+    of_buckets,
+    share,
+)
 from qos_local.dashboards.site import Site
 
 
 def by_week(columns: Mapping[str, str], condition: str) -> Sql:
-    """Expressions over the daily figures of a scope, by week."""
-    selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    return Sql(
-        f"SELECT reporting.day_start({WEEK}) AS time, {selected} FROM reporting.daily_figures"
-        f" WHERE {IN_RANGE} AND {condition} GROUP BY 1 ORDER BY 1",
-        time_series=True,
-    )
+    """Sums over the day buckets of a scope, by week."""
+    by_day = {"time": f"reporting.day_start({WEEK})", **columns}
+    return Sql(f"{of_buckets(by_day, condition)} GROUP BY 1 ORDER BY 1", time_series=True)
 
 
 def weeks(site: Site, condition: str) -> list[Builder[Panel]]:
@@ -33,8 +40,8 @@ def weeks(site: Site, condition: str) -> list[Builder[Panel]]:
             say("Applications by date of arrival, by channel.", "到達日別の申請件数(チャネル別)。") + note,
             by_week(
                 {
-                    "online": "sum(applications) FILTER (WHERE online)",
-                    "other": "sum(applications) FILTER (WHERE NOT online)",
+                    "online": count("arrived", "online"),
+                    "other": count("arrived", "NOT online"),
                 },
                 condition,
             ),
@@ -105,8 +112,8 @@ def weeks(site: Site, condition: str) -> list[Builder[Panel]]:
             + note,
             by_week(
                 {
-                    "completed": "sum(starts_submitted)::float8 / nullif(sum(starts), 0)",
-                    "abandoned": "sum(starts_abandoned)::float8 / nullif(sum(starts), 0)",
+                    "completed": share(count("started_submitted"), count("started")),
+                    "abandoned": share(both(count("started_abandoned"), count("started_pending")), count("started")),
                 },
                 condition,
             ),
@@ -127,8 +134,8 @@ def falling_due(site: Site, condition: str) -> Builder[Panel]:
             "処理中の案件を、期間を超過する日ごとに数えたもの(今後 28 日間)。画面上部の期間指定とは無関係です。",
         ),
         Sql(
-            "SELECT to_char(date, 'YYYY-MM-DD') AS day, sum(breached) AS cases FROM reporting.daily_figures"
-            " WHERE date > reporting.local_date() AND date <= reporting.local_date() + 28 AND breached > 0"
+            "SELECT to_char(date, 'YYYY-MM-DD') AS day, sum(value) AS cases FROM reporting.day_buckets WHERE"
+            " measure = 'breached' AND date > reporting.local_date() AND date <= reporting.local_date() + 28"
             f" AND {condition} GROUP BY date ORDER BY date"
         ),
         x="day",
