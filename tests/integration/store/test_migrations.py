@@ -19,7 +19,7 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0002"
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0003"
         generations = await connection.fetch("SELECT generation, status, logic_version FROM generations")
     finally:
         await connection.close()
@@ -30,6 +30,7 @@ async def test_a_database_with_results_of_the_version_before(database_url: str) 
     """Its announcements go on, and what it didn't count counts from now on."""
     await migrate(database_url)
     async with processing(database_url) as p:
+        await p.pool.execute("DROP SCHEMA reporting CASCADE")
         await p.pool.execute("DROP TABLE retracted_breaches")
         await p.pool.execute("UPDATE alembic_version SET version_num = '0001'")
         await p.receive(registered(), happened("application.submitted", "2025-05-02 23:50", channel="online"))
@@ -38,7 +39,7 @@ async def test_a_database_with_results_of_the_version_before(database_url: str) 
         await p.receive(happened("notification.sent", "2025-05-13", channel="mail"), at=p.clock.at)
         assert await p.sweep.sweep() == 1
         assert await p.pool.fetchval("SELECT sum(breaches) FROM retracted_breaches") == 1
-        assert await p.pool.fetchval("SELECT version_num FROM alembic_version") == "0002"
+        assert await p.pool.fetchval("SELECT version_num FROM alembic_version") == "0003"
 
 
 async def test_an_address_that_is_none() -> None:
