@@ -30,6 +30,7 @@ from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_local.simulation.simulate import simulate
 from qos_processing.aligning import align
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
 from qos_processing.ports import Batch, Record
@@ -117,11 +118,11 @@ async def run(
     traced = start_tracing(settings, service="bench")
     pool = await create_pool(database_url, application_name="bench", min_size=2, tracing=traced)
     service = ProcessingService(
-        Transactions(pool, patience_seconds=5),
+        Transactions(pool, patience_seconds=5, registry=CollectorRegistry()),
         calendar=calendar,
         rules=RULES,
         clock=SystemClock(),
-        registry=CollectorRegistry(),
+        counters=Counters(CollectorRegistry()),
         partitions=PARTITIONS,
         dead_letter_limit=DeadLetterLimit(),
         tracing=traced,

@@ -1,6 +1,6 @@
 """What the routes work with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,5 +25,5 @@ class Parts:
     following: Callable[[], bool]
     health: "Health"
     request_seconds: "Histogram"
-    exposition: Callable[[], bytes]
+    exposition: Callable[[], Awaitable[bytes]]
     tracing: "Tracing"

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry
 
 from qos_domain.acceptance import encode_cloudevent
 from qos_processing.ports import Batch, OffsetMismatch
@@ -40,7 +41,9 @@ async def traced_service(p: Processing, database_url: str, recorded: Recorded) -
     tracing = recorded.tracing(settings)
     pool = await create_pool(database_url, application_name="test", max_size=1, tracing=tracing)
     try:
-        yield p.another_service(transactions=Transactions(pool, patience_seconds=5), tracing=tracing)
+        yield p.another_service(
+            transactions=Transactions(pool, patience_seconds=5, registry=CollectorRegistry()), tracing=tracing
+        )
     finally:
         await pool.close()
 
