@@ -10,6 +10,8 @@ from types import ModuleType
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.semconv import attributes as stable
 from opentelemetry.semconv._incubating import attributes as developing
 from opentelemetry.trace import SpanKind, format_span_id, format_trace_id
@@ -169,6 +171,14 @@ def test_a_header_that_names_no_span_is_ignored(recorded: Recorded, header: byte
         pass
     span = recorded.only("process t.applications")
     assert (span.parent, list(span.links)) == (None, [])
+
+
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=60), st.from_regex(rb"00-[0-9a-f-]{52}", fullmatch=True))))
+def test_no_header_keeps_records_from_being_worked_on(headers: list[bytes | None]) -> None:
+    recorded = Recorded()
+    with recorded.tracing().processing([Received("applications", 0, records(*headers))]) as span:
+        span.count("qos.events.repeated", 1)
+    assert recorded.names == ["process t.applications"]
 
 
 # The log.

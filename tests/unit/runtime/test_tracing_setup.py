@@ -21,6 +21,16 @@ def test_off_is_the_default_and_does_nothing() -> None:
         assert span.headers == ()
 
 
+def test_the_sdk_can_be_switched_off_as_everywhere(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    tracing = recorded.tracing()
+    with tracing.sending(["applications"], 1) as span:
+        assert span.headers == ()
+    with tracing.processing([Received("applications", 0, records(sender(1)))]), tracing.step("fold"):
+        pass
+    assert recorded.names == []
+
+
 def test_a_protocol_that_is_not_spoken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     with pytest.raises(NotConfigured, match="OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken"):

@@ -8,13 +8,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import (
-    Link,
-    SpanKind,
-    StatusCode,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import Link, SpanKind, StatusCode, get_current_span, set_span_in_context
 from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
@@ -46,8 +40,8 @@ class OpenSpan(Span):
     def headers(self) -> Sequence[tuple[str, bytes]]:
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier, set_span_in_context(self._span))
-        # Nothing else: what a record carries is kept for ever.
-        return ((TRACEPARENT, carrier[TRACEPARENT].encode()),)
+        # Nothing else: what a record carries is kept for ever. With OTEL_SDK_DISABLED there is no id to tell.
+        return tuple((name, carrier[name].encode()) for name in (TRACEPARENT,) if name in carrier)
 
     def count(self, name: str, number: int) -> None:
         self._span.set_attribute(name, number)
