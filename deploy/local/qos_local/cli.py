@@ -9,6 +9,7 @@ from qos_local import calendar_command, due_date_command
 from qos_local.alerting import command as alerting_command
 from qos_local.dashboards import command as dashboards_command
 from qos_local.demo import command as demo_command
+from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
 from qos_local.simulation import command as simulate_command
@@ -33,6 +34,7 @@ import_command.register(app)
 demo_command.register(app)
 alerting_command.register(app)
 dashboards_command.register(app)
+traffic_command.register(app)
 
 
 def main() -> None:
