@@ -1,4 +1,4 @@
-"""Each document that an overlay renders to is one that a cluster takes, says nothing unknown, and keeps the policies."""
+"""Each document that an overlay renders to is one that a cluster takes, says nothing unknown, and keeps policies."""
 
 import copy
 import json
