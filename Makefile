@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 MEMBERS := shared/domain shared/runtime services/intake services/processing services/metrics deploy/local
 PINS := base local dev uv
 CODE := shared services deploy tests bench
+# Files of tests that run side by side; each job has a Kafka and a PostgreSQL of its own.
+JOBS ?= 2
 
 # The first of these that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
@@ -35,7 +37,7 @@ status: $(READY) ## Say what runs and where
 	@$(BIN)/qos status || true
 
 test: lint ## Lint, types, architecture, and all tests (ARGS="tests/unit -k clock" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## Lint, formatting, types, and who may import whom
 	$(BIN)/ruff check $(CODE)

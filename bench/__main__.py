@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from bench import codec, delay, throughput
+from bench.backlog import events as backlog_events
 from bench.backlog import fill
 from bench.codec import Decoding
 from bench.delay import Delays
@@ -70,7 +71,7 @@ async def measure_throughput(given: Addresses, wanted: Options) -> list[Rate]:
     async with topics(given) as settings:
         with _bars() as bars:
             filling = bars.add_task("filling the log", total=wanted.events)
-            await fill(settings, wanted.events, progress=lambda more: bars.advance(filling, more))
+            await fill(settings, backlog_events(wanted.events), progress=lambda more: bars.advance(filling, more))
             reading = bars.add_task("peers", total=3)
 
             def say(name: str) -> None:

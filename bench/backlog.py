@@ -1,6 +1,6 @@
 """A backlog to measure on: the simulation's ten procedures, in as many municipalities as the number of events needs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -67,13 +67,13 @@ def registrations(source: str) -> list[Event]:
     ]
 
 
-async def fill(settings: RuntimeSettings, count: int, *, progress: Callable[[int], None]) -> None:
+async def fill(settings: RuntimeSettings, wanted: Iterable[Event], *, progress: Callable[[int], None]) -> None:
     """Append the events to the input topics, acknowledged. `progress` is told how many more were sent, now and then."""
     rules = AcceptanceRules(type_prefix=settings.event_type_prefix)
     sender = producer(settings, client_id="bench", linger_ms=20)
     await sender.start()
     try:
-        for number, event in enumerate(events(count), 1):
+        for number, event in enumerate(wanted, 1):
             await sender.send(
                 settings.topic(event.topic), encode_cloudevent(event, rules), key=event.data.procedure_id.encode()
             )

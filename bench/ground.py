@@ -21,19 +21,27 @@ from qos_runtime.topics import TOPICS, create_topics
 
 
 @contextmanager
+def own_stack() -> Iterator[tuple[Home, Addresses]]:
+    """A stack that is started for this run, with durable writes as in `qos up`, and deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="qos-bench-") as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL may have to run as another account
+        home = Home(Path(directory) / "home")
+        stack = Stack(home, prefer_usual_ports=False)
+        try:
+            yield home, stack.up()
+        finally:
+            stack.reset()
+
+
+@contextmanager
 def addresses() -> Iterator[Addresses]:
-    """Those of the environment; else of a stack that is started for this run, with durable writes as in `qos up`."""
+    """Those of the environment; else of a stack of this run."""
     kafka, database = os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), os.environ.get("DATABASE_URL")
     if kafka and database:
         yield Addresses(kafka_bootstrap_servers=kafka, database_url=database)
         return
-    with tempfile.TemporaryDirectory(prefix="qos-bench-") as directory:
-        Path(directory).chmod(0o711)  # PostgreSQL may have to run as another account
-        stack = Stack(Home(Path(directory) / "home"), prefer_usual_ports=False)
-        try:
-            yield stack.up()
-        finally:
-            stack.reset()
+    with own_stack() as (_, given):
+        yield given
 
 
 @asynccontextmanager

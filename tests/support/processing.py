@@ -1,7 +1,8 @@
 """A processing service on a real database, and what that database holds, in the words of the domain."""
 
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ from qos_processing.outgoing import Outgoing
 from qos_processing.rejudging import Rejudging
 from qos_processing.service import ProcessingService
 from qos_processing.sweep import Sweep
+from qos_processing.totals import Totals
 from qos_processing.transactions import Transactions
 from qos_runtime.postgres import Pool, create_pool
 from support.builders import tokyo
@@ -62,6 +64,7 @@ class Processing:
             chunk=3,
         )
         self.outgoing = Outgoing("jp.lg.tokyo.qos.")
+        self.totals = Totals(self.transactions, chunk=3)
         self.sweep = self.another_sweep()
         self.assessor = self.another_assessor()
 
@@ -129,6 +132,18 @@ class Processing:
             found.setdefault(row["procedure_id"], {})[key] = row["value"]
         return found
 
+    async def scope_buckets(self) -> dict[tuple[bool, Row], int]:
+        """Buckets of (whether of everything, organisation and the rest), as a reader adds them up, without 0."""
+        columns = "organisation_id, date, channel, online, measure, bin"
+        rows = await self.pool.fetch(f"""
+            SELECT everything, {columns}, sum(value)::bigint AS value FROM (
+                SELECT everything, {columns}, value FROM scope_buckets
+                UNION ALL SELECT false, {columns}, value FROM scope_bucket_changes
+                UNION ALL SELECT true, '', date, channel, online, measure, bin, value FROM scope_bucket_changes
+            ) b GROUP BY everything, {columns} HAVING sum(value) <> 0
+        """)  # noqa: S608
+        return {(row["everything"], Row(row[1], row["date"].toordinal(), *row[3:7])): row["value"] for row in rows}
+
     async def sent(self, topic: str) -> list[dict[str, Any]]:
         """The CloudEvents in the outbox for a topic, in their order."""
         rows = await self.pool.fetch("SELECT value FROM outbox WHERE topic = $1 ORDER BY partition, seq", topic)
@@ -171,6 +186,16 @@ async def processing(
         yield Processing(pool, SetClock(tokyo(now)), Log(partitions), **more)
     finally:
         await pool.close()
+
+
+def scope_sums(buckets: Mapping[str, Mapping[Row, int]]) -> dict[tuple[bool, Row], int]:
+    """The buckets of procedures, added up over those of each organisation and over all."""
+    sums: Counter[tuple[bool, Row]] = Counter()
+    for rows in buckets.values():
+        for row, count in rows.items():
+            sums[False, row] += count
+            sums[True, row._replace(organisation_id="")] += count
+    return {key: count for key, count in sums.items() if count}
 
 
 def replayed(events: list[Event], calendar: Calendar) -> Replay:

@@ -174,25 +174,24 @@ async def _cases(connection: "asyncpg.Connection[asyncpg.Record]", replay: Repla
     )
 
 
+_BUCKET = ("organisation_id", "date", "channel", "online", "measure", "bin", "value")
+
+
 async def _buckets(connection: "asyncpg.Connection[asyncpg.Record]", buckets: dict[str, dict[Row, int]]) -> None:
+    found = [
+        (procedure_id, row.organisation_id, date.fromordinal(row.day), *row[2:], count)
+        for procedure_id, rows in buckets.items()
+        for row, count in rows.items()
+    ]
     await connection.copy_records_to_table(
         "day_buckets",
-        columns=[
-            "generation",
-            "procedure_id",
-            "organisation_id",
-            "date",
-            "channel",
-            "online",
-            "measure",
-            "bin",
-            "value",
-        ],
-        records=[
-            (1, procedure_id, row.organisation_id, date.fromordinal(row.day), *row[2:], count)
-            for procedure_id, rows in buckets.items()
-            for row, count in rows.items()
-        ],
+        columns=["generation", "procedure_id", *_BUCKET],
+        records=[(1, *bucket) for bucket in found],
+    )
+    await connection.copy_records_to_table(
+        "scope_bucket_changes",
+        columns=["generation", *_BUCKET],
+        records=[(1, *bucket[1:]) for bucket in found],
     )
 
 

@@ -121,6 +121,24 @@ class Arguments:
         return f"${len(self.values)}"
 
 
+def _buckets(scope: Scope, arguments: Arguments) -> str:
+    """The rows (channel, online, measure, bin, date, value) of a scope, all of the live generation.
+
+    Of more than one procedure: what is added up already, and what is still to be added.
+    """
+    columns = "channel, online, measure, bin, date, value"
+    if isinstance(scope, OneProcedure):
+        where = scope_condition(scope, arguments)
+        return f"(SELECT {columns} FROM day_buckets WHERE generation = $1 AND {where}) b"  # noqa: S608 - placeholders
+    where = scope_condition(scope, arguments)
+    everything = str(isinstance(scope, Everything)).lower()
+    return f"""(
+        SELECT {columns} FROM scope_buckets WHERE generation = $1 AND everything = {everything} AND {where}
+        UNION ALL
+        SELECT {columns} FROM scope_bucket_changes WHERE generation = $1 AND {where}
+    ) b"""  # noqa: S608 - placeholders
+
+
 def scope_condition(scope: Scope, arguments: Arguments) -> str:
     match scope:
         case OneProcedure(procedure_id):
@@ -137,18 +155,18 @@ def sums(generation: int, scope: Scope, as_of: date, parts: Sequence[Part]) -> t
     Parts of some measures are read by one scan of all their days: most of what it costs is walking the index.
     """
     arguments = Arguments([generation])
-    where = scope_condition(scope, arguments)
+    buckets = _buckets(scope, arguments)
     whole = [index for index, part in enumerate(parts) if part.measures is None]
     some = [index for index, part in enumerate(parts) if part.measures is not None]
     scans = [[index] for index in whole] + ([some] if some else [])
-    return " UNION ALL ".join(_scan(where, as_of, parts, scan, arguments) for scan in scans), arguments.values
+    return " UNION ALL ".join(_scan(buckets, as_of, parts, scan, arguments) for scan in scans), arguments.values
 
 
-def _scan(where: str, as_of: date, parts: Sequence[Part], scan: list[int], arguments: Arguments) -> str:
+def _scan(buckets: str, as_of: date, parts: Sequence[Part], scan: list[int], arguments: Arguments) -> str:
     spans = {index: parts[index].span.until(as_of) for index in scan}
     first = arguments.add(min(span.start for span in spans.values()))
     last = arguments.add(max(span.end for span in spans.values()))
-    conditions = [where, f"date BETWEEN {first} AND {last}"]
+    conditions = [f"date BETWEEN {first} AND {last}"]
     measures = {measure for index in scan for measure in parts[index].measures or ()}
     if measures:
         conditions.append(f"measure = ANY ({arguments.add(sorted(measures))}::text[])")
@@ -169,8 +187,8 @@ def _scan(where: str, as_of: date, parts: Sequence[Part], scan: list[int], argum
         values.append(f"sum(value) FILTER (WHERE {' AND '.join(wanted)})")
     sums_of = ", ".join(f"({value})::bigint" for value in values)
     return (
-        f"SELECT channel, online, measure, bin, {sums_of} FROM day_buckets"  # noqa: S608 - placeholders
-        f" WHERE generation = $1 AND {' AND '.join(conditions)} GROUP BY channel, online, measure, bin"
+        f"SELECT channel, online, measure, bin, {sums_of} FROM {buckets}"  # noqa: S608 - placeholders
+        f" WHERE {' AND '.join(conditions)} GROUP BY channel, online, measure, bin"
     )
 
 

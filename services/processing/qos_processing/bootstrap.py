@@ -21,6 +21,7 @@ from qos_processing.service import ProcessingService
 from qos_processing.settings import ProcessingSettings
 from qos_processing.sweep import Sweep
 from qos_processing.topic_ids import TopicIdentity
+from qos_processing.totals import Totals
 from qos_processing.transactions import Transactions
 from qos_processing.worker import serve
 from qos_runtime.clock import Clock, SystemClock
@@ -82,8 +83,10 @@ def _leader(
     sweep = Sweep(transactions, calendar=calendar, clock=clock, outgoing=outgoing, known_until=horizon.known_until)
     assessing = Assessing(criteria.load(), calendar=calendar, clock=clock, known_until=horizon.known_until)
     assessor = LevelAssessor(transactions, assessing, clock=clock, outgoing=outgoing)
+    totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
-    return Leader(settings.database_url, [horizon.run, publisher.run, sweep.run, assessor.run, retention.run])
+    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run]
+    return Leader(settings.database_url, tasks)
 
 
 def _collect_seldom() -> None:

@@ -1,13 +1,12 @@
 """Records that can't be accepted: kept with their position, their reason and their bytes, and never in the way."""
 
-from base64 import b64encode
 from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 
 from qos_domain.errors import BrokenInvariant, RejectedEvent
 from qos_processing.ports import Message, Record
+from qos_runtime.dead_letters import dead_letter_id, encode_dead_letter, encode_headers
 from qos_runtime.topics import DEAD_LETTERS
 
 
@@ -55,50 +54,24 @@ class DeadLetter:
     @property
     def event_id(self) -> str:
         """The same record gives the same id."""
-        return f"{self.topic}-{self.partition}-{self.record.offset}"
+        return dead_letter_id(self.topic, self.partition, self.record.offset)
 
     @property
     def headers(self) -> str:
         """The headers as a JSON list of [name, base64 of the value, or null]."""
-        return _JSON.encode([(name, _base64(value)) for name, value in self.record.headers]).decode()
+        return msgspec.json.encode(encode_headers(self.record.headers)).decode()
 
     def message(self) -> Message:
         """What goes to the topic `dead-letters`: JSON, with the original bytes in base64. The original key may be as
         large as a message, so it stands there too, and not as the message's key."""
-        value = _JSON.encode(
-            _Body(
-                id=self.event_id,
-                topic=self.topic,
-                partition=self.partition,
-                offset=self.record.offset,
-                appended_at=self.record.appended_at,
-                reason=self.reason,
-                field=self.field,
-                rule=self.rule,
-                key=_base64(self.record.key),
-                value=_base64(self.record.value),
-                headers=[(name, _base64(value)) for name, value in self.record.headers],
-            )
+        value = encode_dead_letter(
+            topic=self.topic,
+            partition=self.partition,
+            offset=self.record.offset,
+            appended_at=self.record.appended_at,
+            rejection=RejectedEvent(reason=self.reason, field=self.field, rule=self.rule),
+            key=self.record.key,
+            value=self.record.value,
+            headers=self.record.headers,
         )
         return Message(DEAD_LETTERS, self.event_id.encode(), self.event_id, value)
-
-
-class _Body(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    topic: str
-    partition: int
-    offset: int
-    appended_at: datetime
-    reason: str
-    field: str
-    rule: str
-    key: str | None
-    value: str | None
-    headers: list[tuple[str, str | None]]
-
-
-_JSON = msgspec.json.Encoder()
-
-
-def _base64(value: bytes | None) -> str | None:
-    return None if value is None else b64encode(value).decode()

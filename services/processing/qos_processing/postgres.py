@@ -127,14 +127,20 @@ _WRITE_CASES = f"""
 }
 """  # noqa: S608 - made of the names above
 _SETTLE = """
-    WITH buckets AS (
+    WITH differences (procedure_id, organisation_id, date, channel, online, measure, bin, value) AS MATERIALIZED (
+        SELECT * FROM unnest(
+            $9::text[], $10::text[], $11::date[], $12::text[], $13::boolean[], $14::text[], $15::int[], $16::bigint[]
+        )
+    ), buckets AS (
         INSERT INTO day_buckets
             (generation, procedure_id, organisation_id, date, channel, online, measure, bin, value)
-        SELECT $1, n.* FROM unnest(
-            $9::text[], $10::text[], $11::date[], $12::text[], $13::boolean[], $14::text[], $15::int[], $16::bigint[]
-        ) AS n
+        SELECT $1, * FROM differences
         ON CONFLICT (generation, procedure_id, date, measure, channel, online, bin, organisation_id)
         DO UPDATE SET value = day_buckets.value + excluded.value
+    ), changes AS (
+        INSERT INTO scope_bucket_changes (generation, organisation_id, date, channel, online, measure, bin, value)
+        SELECT $1, organisation_id, date, channel, online, measure, bin, sum(value) FROM differences
+        GROUP BY organisation_id, date, channel, online, measure, bin HAVING sum(value) <> 0
     ), touched AS (
         INSERT INTO touched_procedures (generation, procedure_id, partition, revision)
         SELECT $1, n.procedure_id, $2, $3 FROM unnest($8::text[]) AS n (procedure_id)
@@ -216,7 +222,7 @@ async def settle(
     positions: Sequence[Position],
     now: datetime,
 ) -> None:
-    """Add to the day buckets, mark the procedures as touched, move the offsets."""
+    """Add to the day buckets and to those of organisations, mark the procedures as touched, move the offsets."""
     rows = [
         (procedure_id, row.organisation_id, _DAYS[row.day], row.channel, row.online, row.measure, row.bin, difference)
         for procedure_id, row, difference in buckets

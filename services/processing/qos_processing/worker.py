@@ -44,7 +44,6 @@ async def serve(
     `on_stopping` is called once when the end begins, whatever its cause.
 
     Raises TopicsNotReady before anything is started; later whatever ended the agent, an assignment or one of
-    `verify_log` raises LogMismatch when the log isn't the one whose offsets are stored; asked at every assignment.
     `alongside`: then the process must end with a non-zero exit.
     """
     async with admin_client(settings, client_id=settings.consumer_group) as admin:

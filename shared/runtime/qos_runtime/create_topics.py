@@ -1,4 +1,4 @@
-"""Creating the topics: `KAFKA_BOOTSTRAP_SERVERS=... python -m qos_runtime.create_topics`, once before the services start.
+"""Creating the topics: `KAFKA_BOOTSTRAP_SERVERS=... python -m qos_runtime.create_topics`, before the services start.
 
 May be run again at will: what exists is compared and never changed. Exit code 0 when all topics are as results need
 them, 1 when the broker is away or refuses (try again), 2 when a setting is missing or a topic would make results wrong.

@@ -57,9 +57,14 @@ def encode_dead_letter(
             rule=rejection.rule,
             key=_base64(key),
             value=_base64(value),
-            headers=[(name, _base64(content)) for name, content in headers],
+            headers=encode_headers(headers),
         )
     )
+
+
+def encode_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, str | None]]:
+    """Pairs of a name and its value in base64, or null."""
+    return [(name, _base64(content)) for name, content in headers]
 
 
 def _base64(content: bytes | None) -> str | None:

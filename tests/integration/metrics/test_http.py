@@ -149,7 +149,7 @@ async def test_an_answer_is_of_one_moment(serve: Serve, migrated: str) -> None:
             before = await snapshot.progress()
             connection = await asyncpg.connect(migrated)
             await progress(connection, tokyo("2026-06-05 12:30"))
-            await connection.execute("UPDATE day_buckets SET value = value + 100 WHERE measure = 'arrived'")
+            await connection.execute("UPDATE scope_bucket_changes SET value = value + 100 WHERE measure = 'arrived'")
             await connection.close()
             assert await snapshot.progress() == before
         async with store.snapshot() as snapshot:
@@ -164,7 +164,8 @@ async def test_a_procedure_is_live_while_an_organisation_may_be_some_seconds_old
         assert (await api.public(organisation))["indicators"]["volume"]["applications"] == 5
         assert (await api.http.get(organisation)).headers["Cache-Control"] == "public, max-age=600"
         connection = await asyncpg.connect(migrated)
-        await connection.execute("UPDATE day_buckets SET value = value + 100 WHERE measure = 'arrived'")
+        for table in ("day_buckets", "scope_bucket_changes"):
+            await connection.execute(f"UPDATE {table} SET value = value + 100 WHERE measure = 'arrived'")  # noqa: S608
         await connection.close()
         assert (await api.public(one))["indicators"]["volume"]["applications"] == 405
         assert (await api.public(organisation))["indicators"]["volume"]["applications"] == 5

@@ -13,7 +13,7 @@ from qos_processing.ports import Batch
 from qos_processing.service import ProcessingService
 from support.events_strategies import streams
 from support.log import Log
-from support.processing import Processing, processing, replayed
+from support.processing import Processing, processing, replayed, scope_sums
 
 pytestmark = pytest.mark.real
 
@@ -32,6 +32,9 @@ async def _check(database_url: str, events: list[Event], random: Random) -> None
         await _apply(p, events, random)
         replay = replayed(events, p.calendar)
         assert await p.buckets() == replay.buckets()
+        assert await p.scope_buckets() == scope_sums(replay.buckets())
+        await p.totals.take_in()
+        assert await p.scope_buckets() == scope_sums(replay.buckets())
         assert await _cases(p) == _expected_cases(replay)
 
 
@@ -45,6 +48,8 @@ async def _apply(p: Processing, events: list[Event], random: Random) -> None:
         if (batch.topic, batch.partition) in waiting or random.random() < 0.5:
             await _together(services, waiting, batch.partition, random)
         waiting[batch.topic, batch.partition] = batch
+        if random.random() < 0.2:
+            await p.totals.take_in()
         if random.random() < 0.3:
             await p.rejudging.rejudge_chunk(batch.partition)
     for partition in range(p.log.partitions):

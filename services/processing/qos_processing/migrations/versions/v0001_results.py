@@ -130,6 +130,8 @@ _TABLES = (
     ) PARTITION BY LIST (generation)
     """,
     "CREATE INDEX cases_open ON cases (procedure_id, breach_date) WHERE status = 'open'",
+    # What was open on an earlier day: cases open now, and those that ended since.
+    "CREATE INDEX cases_ended ON cases (end_date) WHERE status <> 'open'",
     "CREATE INDEX cases_to_announce ON cases (partition, next_announcement_at) WHERE next_announcement_at IS NOT NULL",
     # By measure before date: what is open as of a day is a few measures summed over all days.
     """
@@ -145,6 +147,35 @@ _TABLES = (
         value bigint NOT NULL,
         PRIMARY KEY (generation, procedure_id, measure, date, channel, online, bin, organisation_id)
     ) PARTITION BY LIST (generation)
+    """,
+    # Day buckets added up over the procedures of an organisation, or over all (`everything`, organisation_id ''): what
+    # an answer over 28,000 procedures is read from. They lag behind by what is in `scope_bucket_changes`, and a reader
+    # adds that: nobody waits for the row of an organisation, and no answer is of two moments.
+    """
+    CREATE TABLE scope_buckets (
+        generation int NOT NULL,
+        everything boolean NOT NULL,
+        organisation_id text COLLATE "C" NOT NULL,
+        date date NOT NULL,
+        channel text COLLATE "C" NOT NULL,
+        online boolean NOT NULL,
+        measure text COLLATE "C" NOT NULL,
+        bin int NOT NULL,
+        value bigint NOT NULL,
+        PRIMARY KEY (generation, everything, organisation_id, measure, date, channel, online, bin)
+    ) PARTITION BY LIST (generation)
+    """,
+    """
+    CREATE TABLE scope_bucket_changes (
+        generation int NOT NULL,
+        organisation_id text COLLATE "C" NOT NULL,
+        date date NOT NULL,
+        channel text COLLATE "C" NOT NULL,
+        online boolean NOT NULL,
+        measure text COLLATE "C" NOT NULL,
+        bin int NOT NULL,
+        value bigint NOT NULL
+    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)
     """,
     # Cases that arrived on or after `from_date` are to be judged anew; done up to and with application id `cursor`.
     """
@@ -243,6 +274,7 @@ _FIRST_GENERATION = (
     f"INSERT INTO generations (generation, status, logic_version) VALUES (1, 'live', {LOGIC_VERSION})",  # noqa: S608 - our own number
     "CREATE TABLE cases_g1 PARTITION OF cases FOR VALUES IN (1) WITH (fillfactor = 80, toast_tuple_target = 8000)",
     "CREATE TABLE day_buckets_g1 PARTITION OF day_buckets FOR VALUES IN (1) WITH (fillfactor = 70)",
+    "CREATE TABLE scope_buckets_g1 PARTITION OF scope_buckets FOR VALUES IN (1) WITH (fillfactor = 70)",
 )
 
 
