@@ -25,6 +25,7 @@ from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_local.simulation.simulate import simulate
 from qos_processing.aligning import align
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
 from qos_processing.ports import Batch, Record
@@ -79,11 +80,11 @@ async def run(database_url: str, cases: int, most: int, *, together: bool, profi
     gc.freeze()  # the events of the simulation are no part of what is measured
     pool = await create_pool(database_url, application_name="bench", min_size=2)
     service = ProcessingService(
-        Transactions(pool, patience_seconds=5),
+        Transactions(pool, patience_seconds=5, registry=CollectorRegistry()),
         calendar=calendar,
         rules=RULES,
         clock=SystemClock(),
-        registry=CollectorRegistry(),
+        counters=Counters(CollectorRegistry()),
         partitions=PARTITIONS,
         dead_letter_limit=DeadLetterLimit(),
     )

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from qos_local import calendar_command, due_date_command
+from qos_local.alerting import command as alerting_command
 from qos_local.demo import command as demo_command
 from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
@@ -31,6 +32,7 @@ fold_command.register(app)
 import_command.register(app)
 demo_command.register(app)
 traffic_command.register(app)
+alerting_command.register(app)
 
 
 def main() -> None:

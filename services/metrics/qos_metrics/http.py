@@ -61,4 +61,4 @@ def _operations(app: FastAPI, parts: Parts) -> None:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
     )
     async def metrics() -> Response:
-        return Response(parts.exposition(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
+        return Response(await parts.exposition(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -1,6 +1,6 @@
 """What the routes work with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,4 +24,4 @@ class Parts:
     following: Callable[[], bool]
     health: "Health"
     request_seconds: "Histogram"
-    exposition: Callable[[], bytes]
+    exposition: Callable[[], Awaitable[bytes]]

@@ -3,12 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias, cast
-
-from prometheus_client import CollectorRegistry
 
 from qos_domain.acceptance import AcceptanceRules, accept
 from qos_domain.calendar import Calendar
@@ -18,15 +16,17 @@ from qos_domain.errors import BrokenInvariant, RejectedEvent, TransientFailure
 from qos_domain.events import EVENT_TYPES, Event, Topic
 from qos_domain.facts import Fact, fact_of
 from qos_domain.procedures import Procedure
+from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_outbox
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
 from qos_processing.ports import Batch, OffsetMismatch, Record
 from qos_processing.postgres import PartitionState, Position
 from qos_processing.registration import NOTHING_CHANGED, Registration, RegistryCache, register
+from qos_processing.sla_results import Noticed, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import partition_of
-from qos_runtime.metric_defs import PROCESSING_EVENTS
 from qos_runtime.postgres import DatabaseError
 
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
@@ -64,14 +64,22 @@ def _last_appended_at(batch: Batch) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Folded:
+    """What the events of a transaction changed. `repeated` counts by topic those that were known already."""
+
+    repeated: Counter[str]
+    registration: Registration
+    noticed: Counter[Noticed]
+
+
+@dataclass(frozen=True, slots=True)
 class _Done:
-    """What a committed transaction did; `state` is as it was before. Counts are by topic."""
+    """What a committed transaction did; `state` is as it was before. Events are counted by topic."""
 
     state: PartitionState
-    events: Counter[str] = field(default_factory=Counter)
-    repeated: Counter[str] = field(default_factory=Counter)
-    dead_letters: Counter[str] = field(default_factory=Counter)
-    registration: Registration = NOTHING_CHANGED
+    events: Counter[str]
+    dead_letters: Sequence[DeadLetter]
+    folded: _Folded
 
 
 class ProcessingService:
@@ -84,7 +92,7 @@ class ProcessingService:
         calendar: Calendar,
         rules: AcceptanceRules,
         clock: Clock,
-        registry: CollectorRegistry,
+        counters: Counters,
         partitions: int,
         dead_letter_limit: DeadLetterLimit,
         start_offset_seconds: float = 3.0,
@@ -98,7 +106,7 @@ class ProcessingService:
         self._start_offset_seconds = start_offset_seconds
         self._cache = RegistryCache()
         self._owned: set[int] = set()
-        self._events = PROCESSING_EVENTS.counter(registry)
+        self._counters = counters
 
     @property
     def owned(self) -> frozenset[int]:
@@ -131,13 +139,20 @@ class ProcessingService:
         stayed away), and OtherLogic or TooManyDeadLetters, which end the process.
         """
         accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
-        done = await self._transactions.run(partial(self._apply, accepted))
-        self._cache.committed(done.state, done.registration.changed)
-        for batch in batches:
-            topic = batch.topic
-            self._events.labels(topic, "folded").inc(done.events[topic] - done.repeated[topic])
-            self._events.labels(topic, "repeated").inc(done.repeated[topic])
-            self._events.labels(topic, "dead_letter").inc(done.dead_letters[topic])
+        attempts: list[_Done] = []
+        done = await self._transactions.run(partial(self._apply, accepted, attempts))
+        self._cache.committed(done.state, done.folded.registration.changed)
+        self._count(done, [batch.topic for batch in batches])
+
+    def _count(self, done: _Done, topics: Sequence[str]) -> None:
+        dead_letters = Counter(letter.topic for letter in done.dead_letters)
+        for topic in topics:
+            repeated = done.folded.repeated[topic]
+            folded = done.events[topic] - repeated
+            self._counters.events(topic, folded=folded, repeated=repeated, dead_letters=dead_letters[topic])
+        for letter in done.dead_letters:
+            self._counters.dead_letter(letter.topic, letter.reason)
+        self._counters.sla_results.add(done.folded.noticed)
 
     def _accept(self, batch: Batch, record: Record) -> Accepted:
         try:
@@ -157,16 +172,21 @@ class ProcessingService:
         return record.offset, event
 
     async def _apply(
-        self, accepted: Sequence[tuple[Batch, list[Accepted]]], connection: Connection, doubtful: bool
+        self,
+        accepted: Sequence[tuple[Batch, list[Accepted]]],
+        attempts: list[_Done],
+        connection: Connection,
+        doubtful: bool,
     ) -> _Done:
         partition = accepted[0][0].partition
         state, stored = await postgres.lock_at(connection, partition, [batch.topic for batch, _ in accepted])
         check_logic(state)
         if doubtful and all(stored[batch.topic] == batch.next_offset for batch, _ in accepted):
-            return _Done(state)  # the commit whose answer was lost did happen
+            return attempts[-1]  # the commit whose answer was lost did happen
         now = self._clock.now()
         events: list[Event] = []
-        counts, dead_letters = Counter[str](), Counter[str]()
+        dead_letters: list[DeadLetter] = []
+        counts: Counter[str] = Counter()
         for batch, items in accepted:
             offset = stored[batch.topic]
             check_follows(batch, offset)
@@ -176,10 +196,12 @@ class ProcessingService:
             if letters:
                 await self._bury(connection, state, batch, letters, now)
             events += batch_events
-            counts[batch.topic], dead_letters[batch.topic] = len(batch_events), len(letters)
+            dead_letters += letters
+            counts[batch.topic] = len(batch_events)
         positions = [Position(batch.topic, batch.next_offset, _last_appended_at(batch)) for batch, _ in accepted]
-        repeated, registration = await self._fold(connection, state, events, positions, now)
-        return _Done(state, counts, repeated, dead_letters, registration)
+        folded = await self._fold(connection, state, events, positions, now)
+        attempts.append(_Done(state, counts, dead_letters, folded))
+        return attempts[-1]
 
     async def _fold(
         self,
@@ -188,8 +210,8 @@ class ProcessingService:
         events: Sequence[Event],
         positions: Sequence[Position],
         now: datetime,
-    ) -> tuple[Counter[str], Registration]:
-        """Store what the events change: the registry first, then cases and buckets; and how many were known already."""
+    ) -> _Folded:
+        """Store what the events change: the registry first, then cases and buckets."""
         registry_events: list[Event] = []
         facts: dict[CaseKey, list[Fact]] = {}
         for event in events:
@@ -198,13 +220,16 @@ class ProcessingService:
             else:
                 facts.setdefault(case_key(event), []).append(fact_of(event))
         known = await self._cache.histories(connection, state, {procedure_id for procedure_id, _ in facts})
-        registration = NOTHING_CHANGED
+        registration, today = NOTHING_CHANGED, self._calendar.local_date(now)
         if registry_events:
-            today = self._calendar.local_date(now)
             registration = await register(connection, state, registry_events, today)
         changed = registration.changed
+
+        def history(procedure_id: str) -> History:
+            return changed.get(procedure_id) or known(procedure_id)
+
         stored = await postgres.load_cases(connection, state.generation, facts)
-        fold = folding.fold(facts, stored, lambda name: changed.get(name) or known(name), self._calendar)
+        fold = folding.fold(facts, stored, history, self._calendar)
         await postgres.write_cases(connection, state, fold.changes, self._calendar)
         touched = {procedure_id for procedure_id, _, _ in fold.differences}.union(changed)
         await postgres.settle(
@@ -212,7 +237,7 @@ class ProcessingService:
         )
         repeated: Counter[str] = Counter(EVENT_TYPES[fact.type][0] for fact in fold.repeated)
         repeated["procedures"] += registration.repeated
-        return repeated, registration
+        return _Folded(repeated, registration, noticed_results(fold.found, history, today))
 
     async def _bury(
         self,
