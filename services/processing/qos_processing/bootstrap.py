@@ -11,6 +11,7 @@ from qos_domain.calendar import Calendar
 from qos_processing.assessing import Assessing
 from qos_processing.assessor import LevelAssessor
 from qos_processing.dead_letters import DeadLetterLimit
+from qos_processing.decisions import DecisionFollower
 from qos_processing.horizon import Horizon
 from qos_processing.leader import Leader
 from qos_processing.outbox import Publisher
@@ -51,6 +52,8 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         rejudging = Rejudging(transactions, calendar=calendar, clock=clock, owned=lambda: service.owned)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
+        decisions = DecisionFollower(transactions, settings)
+        await decisions.catch_up()
         await serve(
             settings,
             service,
@@ -61,7 +64,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             alongside=[
                 identity.keep_verifying,
                 rejudging.run,
-                _leader(settings, transactions, calendar, clock, registry).run,
+                _leader(settings, transactions, calendar, clock, registry, decisions).run,
             ],
             on_stopping=on_stopping,
         )
@@ -75,6 +78,7 @@ def _leader(
     calendar: Calendar,
     clock: Clock,
     registry: CollectorRegistry,
+    decisions: DecisionFollower,
 ) -> Leader:
     """What one worker does for all: publish the outbox, announce what falls due, assess levels."""
     outgoing = Outgoing(settings.event_type_prefix)
@@ -85,7 +89,7 @@ def _leader(
     assessor = LevelAssessor(transactions, assessing, clock=clock, outgoing=outgoing)
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
-    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run]
+    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
     return Leader(settings.database_url, tasks)
 
 
