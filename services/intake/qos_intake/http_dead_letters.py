@@ -99,7 +99,7 @@ def router(parts: LetterParts) -> APIRouter:
     async def redrive(request: Request) -> Response:
         by = operator(request)
         order = await asked(request, RedriveRequest)
-        repairs = {each.id: None if each.event is None else bytes(each.event) for each in order.letters}
+        repairs = {each.id: None if each.event is None else msgspec.json.encode(each.event) for each in order.letters}
         return _settled(await _reading(parts.redriver.redrive(repairs, operator=by, since=order.since)))
 
     @routes.post("/discard", **openapi.DISCARD)

@@ -1,9 +1,9 @@
 """What operators ask about dead letters, and what they are answered."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from qos_domain.vocabulary import Instant
 from qos_intake.letters import LetterView
@@ -18,7 +18,7 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A letter to be driven in again; with `event`, that event instead of the original."""
 
     id: _Id
-    event: Raw | None = None
+    event: dict[str, Any] | None = None
 
 
 class RedriveRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

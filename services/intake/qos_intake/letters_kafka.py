@@ -103,11 +103,7 @@ class LetterLog:
     async def _decisions(self, reader: AIOKafkaConsumer) -> _Decisions:
         """The last one about each letter. What is none (nobody but intake may write there) is told and left."""
         found = {}
-        partitions = [
-            TopicPartition(self._settings.topic(DEAD_LETTER_DECISIONS), number)
-            for number in range(self._settings.partitions)
-        ]
-        async with aclosing(_read(reader, partitions)) as records:
+        async with aclosing(_read(reader, self._partitions(DEAD_LETTER_DECISIONS))) as records:
             async for record in records:
                 try:
                     decision = decode_decision(record.value or b"")
@@ -135,6 +131,10 @@ class LetterLog:
                     else:
                         yield Place(number, record.offset), body
 
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        name = self._settings.topic(topic)
+        return [TopicPartition(name, number) for number in range(self._settings.partitions)]
+
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(
@@ -144,9 +144,15 @@ class LetterLog:
             enable_auto_commit=False,
             isolation_level="read_committed",
             max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
+            # The fetch that looks beyond the end of one partition must not hold up the next one's.
+            fetch_max_wait_ms=10,
         )
         try:
             await uninterrupted(consumer.start())
+            # Assigned once, and read by pausing the others: aiokafka's fetcher, cancelled while it changes to another
+            # assignment, never ends.
+            consumer.assign(self._partitions(DEAD_LETTERS) + self._partitions(DEAD_LETTER_DECISIONS))
+            consumer.pause(*consumer.assignment())
             yield consumer
         except KafkaError as error:
             raise TransientFailure(f"dead letters can't be read ({type(error).__name__})") from error
@@ -166,14 +172,16 @@ async def _read(
         starts = {each: younger[each].offset if younger[each] else ends[each] for each in partitions}
     starts = {each: max(offset, first) for each, offset in starts.items()}
     waiting = {each for each in partitions if starts[each] < ends[each]}
-    reader.assign(waiting)
     for each in waiting:
         reader.seek(each, starts[each])
+    reader.resume(*waiting)
     while waiting:
         for records in (await reader.getmany(*waiting, timeout_ms=_POLL_MS)).values():
             for record in records:
                 yield record
-        waiting = {each for each in waiting if await reader.position(each) < ends[each]}
+        read = {each for each in waiting if await reader.position(each) >= ends[each]}
+        reader.pause(*read)
+        waiting -= read
 
 
 def _decided(body: DeadLetterBody, decisions: _Decisions) -> Letter:
