@@ -6,7 +6,7 @@ costs reading the partitions that it concerns, from the time that it names.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -32,6 +32,7 @@ from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, MAX_DEAD_LET
 log = get_logger(__name__)
 
 _POLL_MS = 1_000
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _Decisions: TypeAlias = Mapping[str, tuple[DeadLetterDecision, datetime]]
 _Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
@@ -116,8 +117,11 @@ class LetterLog:
     async def _letters(
         self, reader: AIOKafkaConsumer, partitions: Iterable[int], start: Place, since: datetime | None
     ) -> AsyncGenerator[tuple[Place, DeadLetterBody], None]:
-        """A letter was appended after its original: reading from `since` on finds all whose original is as young."""
+        """A letter was appended after its original: reading from `since` on finds all whose original is as young. Two
+        brokers may have appended them, and their clocks differ."""
         topic = self._settings.topic(DEAD_LETTERS)
+        if since is not None:
+            since -= _CLOCKS_DIFFER
         for number in partitions:
             if number < start.partition:
                 continue

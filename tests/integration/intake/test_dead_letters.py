@@ -19,7 +19,7 @@ from support.intake import Keys, RunningIntake, create, records_of, running_inta
 
 pytestmark = pytest.mark.real
 
-DIED = tokyo("2026-11-20 09:55")
+DIED = tokyo("2025-05-02 09:55")
 INBOX = "inbox.e-application"
 LETTERS = "/v1/dead-letters"
 
@@ -100,7 +100,7 @@ async def test_letters_are_listed_without_payload_and_shown_with_it_only_when_as
     intake: RunningIntake, desk: Desk
 ) -> None:
     settings = intake.settings
-    noon = tokyo("2026-11-20 12:00")
+    noon = tokyo("2025-05-02 12:00")
     secret = submitted("e-1", data={"applicant": "03-1234-5678"})
     unknown = await died(settings, secret, "unknown_field", field="data.applicant")
     poison = await died(settings, b"\xff{03-1234-5678", "malformed_json", topic="reviews", partition=1, at=noon)
@@ -115,7 +115,7 @@ async def test_letters_are_listed_without_payload_and_shown_with_it_only_when_as
         "topic": "applications",
         "partition": 0,
         "offset": 0,
-        "appended_at": "2026-11-20T09:55:00+09:00",
+        "appended_at": "2025-05-02T09:55:00+09:00",
         "state": "open",
         "reason": "unknown_field",
         "field": "data.applicant",
