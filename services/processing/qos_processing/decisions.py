@@ -18,11 +18,11 @@ from qos_processing import postgres_outbox
 from qos_processing.dead_letters import Decided
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.dead_letters import decode_decision
-from qos_runtime.errors import TopicsNotReady
+from qos_runtime.kafka import admin_client
 from qos_runtime.kafka import connection as kafka_connection
 from qos_runtime.logging import get_logger
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import DEAD_LETTER_DECISIONS
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTER_TOPICS, require_topics
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -43,8 +43,10 @@ class DecisionFollower:
     async def catch_up(self) -> None:
         """Take in what stands in the topic now: before a worker counts its dead letters, it knows which are settled.
 
-        Raises TopicsNotReady when the topic is missing, TransientFailure when broker or database stay away.
+        Raises TopicsNotReady when a topic of dead letters is missing, TransientFailure when broker or database stay away.
         """
+        async with admin_client(self._settings, client_id="qos-decisions") as admin:
+            await require_topics(admin, self._settings, DEAD_LETTER_TOPICS)
         async with self._consumer() as (consumer, partitions):
             ends = await consumer.end_offsets(partitions)
             for partition in partitions:
@@ -52,16 +54,15 @@ class DecisionFollower:
                     await self._take(await consumer.getmany(partition, timeout_ms=_POLL_MS))
 
     async def run(self) -> None:
-        """Follow for ever. Raises as `catch_up`."""
+        """Follow for ever. Raises TransientFailure when broker or database stay away."""
         async with self._consumer() as (consumer, _):
             while True:
                 await self._take(await consumer.getmany(timeout_ms=_POLL_MS))
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
-        topic = self._settings.topic(DEAD_LETTER_DECISIONS)
         consumer = AIOKafkaConsumer(
-            topic,
+            self._settings.topic(DEAD_LETTER_DECISIONS),
             **kafka_connection(self._settings),
             client_id="qos-decisions",
             group_id=None,
@@ -70,10 +71,7 @@ class DecisionFollower:
         )
         try:
             await consumer.start()
-            partitions = sorted(consumer.assignment())
-            if not partitions:
-                raise TopicsNotReady(missing=(topic,))
-            yield consumer, partitions
+            yield consumer, sorted(consumer.assignment())
         except KafkaError as error:
             raise TransientFailure(f"decisions about dead letters can't be read ({type(error).__name__})") from error
         finally:
