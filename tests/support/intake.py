@@ -19,6 +19,7 @@ from qos_intake.keys import new_key, operator_stanza, stanza
 from qos_intake.settings import IntakeSettings
 from qos_intake.sources import load_sources
 from qos_runtime.kafka import admin_client, connection
+from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, INPUT, TOPICS, create_topics
 from support.builders import tokyo
 from support.eventually import eventually
@@ -131,7 +132,7 @@ class RunningIntake:
         await eventually(lambda: self.service.owners.of(procedure_id))
 
 
-async def records_of(settings: IntakeSettings, topic: str) -> list[Any]:
+async def records_of(settings: RuntimeSettings, topic: str) -> list[Any]:
     consumer = AIOKafkaConsumer(
         settings.topic(topic), **connection(settings), group_id=None, auto_offset_reset="earliest"
     )

@@ -43,7 +43,7 @@ class DecisionFollower:
     async def catch_up(self) -> None:
         """Take in what stands in the topic now: before a worker counts its dead letters, it knows which are settled.
 
-        Raises TopicsNotReady when a topic of dead letters is missing, TransientFailure when broker or database stay away.
+        Raises TopicsNotReady when a topic is missing, TransientFailure when broker or database stay away.
         """
         async with admin_client(self._settings, client_id="qos-decisions") as admin:
             await require_topics(admin, self._settings, DEAD_LETTER_TOPICS)
