@@ -158,7 +158,8 @@ _SETTLE = """
 
 async def lock(connection: Connection, partition: int) -> PartitionState | None:
     """Wait for the partition's lock and hold it until the transaction ends; None where nothing was ever processed."""
-    row = await connection.fetchrow(_LOCK, partition)
+    # A swap of generations that this waited for took `live` from the row: the next statement sees the other one.
+    row = await connection.fetchrow(_LOCK, partition) or await connection.fetchrow(_LOCK, partition)
     return None if row is None else PartitionState(*row)
 
 
@@ -183,8 +184,12 @@ async def lock_at(
 
 async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
     """The offset stored for the topic, once no transaction that could move it is under way any more."""
-    offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
-    return offset
+    # Asked again for the same reason as in `lock`.
+    for _ in range(2):
+        offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
+        if offset is not None:
+            return offset
+    return None
 
 
 async def stored_offsets(connection: Connection) -> dict[tuple[str, int], int]:

@@ -194,6 +194,22 @@ FIGURES_LEVEL = Metric(
     "Level (0-3) of a priority procedure, as processing assessed it last, by principle and reading.",
     ("id", "principle", "reading"),
 )
+VERIFY_CHECKED = Metric(
+    "qos_verify_checked",
+    Kind.GAUGE,
+    "What the last verification compared, by kind (cases, buckets, totals, log); absent where it was never compared.",
+    ("what",),
+)
+VERIFY_MISMATCHES = Metric(
+    "qos_verify_mismatches", Kind.GAUGE, "How many of them were not as a fresh fold has them.", ("what",)
+)
+VERIFY_TIMESTAMP = Metric("qos_verify_timestamp_seconds", Kind.GAUGE, "When the last verification was finished.")
+REBUILD_RECORDS = Metric(
+    "qos_rebuild_records",
+    Kind.GAUGE,
+    "Records of the log that a rebuild has read so far, and has to read in all; absent while none is going on.",
+    ("state",),
+)
 
 ALL: tuple[Metric, ...] = (
     INTAKE_EVENTS,
@@ -227,5 +243,9 @@ ALL: tuple[Metric, ...] = (
     FIGURES_SATISFACTION,
     FIGURES_CASES,
     FIGURES_LEVEL,
+    VERIFY_CHECKED,
+    VERIFY_MISMATCHES,
+    VERIFY_TIMESTAMP,
+    REBUILD_RECORDS,
 )
 """In the order of the documentation. Append here what you define above."""
