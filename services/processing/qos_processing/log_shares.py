@@ -12,9 +12,9 @@ from qos_domain.acceptance import AcceptanceRules
 from qos_domain.case import CaseKey, case_key
 from qos_domain.errors import TransientFailure
 from qos_domain.events import Event
-from qos_domain.facts import NO_FACTS, Fact, fact_of, join
+from qos_domain.facts import NO_FACTS, Fact, Facts, fact_of, join
 from qos_domain.procedures import Procedure
-from qos_domain.registry import UNREGISTERED, History
+from qos_domain.registry import History
 from qos_processing.accepting import accept_record
 from qos_processing.dead_letters import DeadLetter
 from qos_processing.ports import Batch, LogMismatch, Record
@@ -69,9 +69,11 @@ class Told:
     procedures: dict[str, list[Fact]] = field(default_factory=dict)
     refused: int = 0
 
+    def registry_facts(self, procedure_id: str) -> Facts:
+        return join(NO_FACTS, self.procedures.get(procedure_id, ()))
+
     def history(self, procedure_id: str) -> History:
-        facts = self.procedures.get(procedure_id)
-        return UNREGISTERED if facts is None else History.of(join(NO_FACTS, facts))
+        return History.of(self.registry_facts(procedure_id))
 
 
 class LogReader:

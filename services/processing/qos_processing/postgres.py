@@ -87,7 +87,7 @@ _LOAD_CASES = """
         LIMIT 1
     ) c
 """
-_CASE_COLUMNS = {
+CASE_COLUMNS = {
     "procedure_id": "text",
     "application_id": "text",
     "facts": "text",
@@ -112,18 +112,18 @@ _CASE_COLUMNS = {
     "next_announcement_at": "timestamptz",
 }
 _WRITE_CASES = f"""
-    INSERT INTO cases (generation, partition, {", ".join(_CASE_COLUMNS)})
+    INSERT INTO cases (generation, partition, {", ".join(CASE_COLUMNS)})
     SELECT $1, $2, procedure_id, application_id, {
-    ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(_CASE_COLUMNS)[2:])
+    ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(CASE_COLUMNS)[2:])
 }
     FROM unnest({
     ", ".join(
         f"${index}::{'text' if kind == 'datemultirange' else kind}[]"
-        for index, kind in enumerate(_CASE_COLUMNS.values(), start=3)
+        for index, kind in enumerate(CASE_COLUMNS.values(), start=3)
     )
-}) AS n ({", ".join(_CASE_COLUMNS)})
+}) AS n ({", ".join(CASE_COLUMNS)})
     ON CONFLICT (generation, procedure_id, application_id) DO UPDATE SET {
-    ", ".join(f"{name} = excluded.{name}" for name in list(_CASE_COLUMNS)[2:])
+    ", ".join(f"{name} = excluded.{name}" for name in list(CASE_COLUMNS)[2:])
 }
 """  # noqa: S608 - made of the names above
 _SETTLE = """
@@ -214,7 +214,7 @@ async def write_cases(
 ) -> None:
     """Insert or replace the cases; what was announced of them stays."""
     if changes:
-        columns = zip(*(_case_row(change, calendar) for change in changes), strict=True)
+        columns = zip(*(case_row(change, calendar) for change in changes), strict=True)
         await connection.execute(_WRITE_CASES, state.generation, state.partition, *columns)
 
 
@@ -257,7 +257,8 @@ _DAYS = _Days()
 _VOID = ("void", *[None] * 14, "{}", None, None)
 
 
-def _case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
+def case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
+    """The values of `CASE_COLUMNS`."""
     case = change.case
     if case is None:
         return (*change.key, change.facts, change.contributions, *_VOID)

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
-import asyncpg
-
 from qos_domain.facts import NO_FACTS, Facts, decode_facts
 from qos_domain.registry import History
 from qos_domain.rows import CaseRow, Row
+from qos_processing.transactions import Connection
 from qos_processing.verify.comparing import CheckedCase, bucket_place
 from qos_processing.verify.findings import Mismatch
 
@@ -67,7 +66,7 @@ class Generation(NamedTuple):
 class Snapshot:
     """What one generation holds at one moment. Of a connection in a REPEATABLE READ transaction; for one reader."""
 
-    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", generation: int) -> None:
+    def __init__(self, connection: Connection, generation: int) -> None:
         self._connection = connection
         self._generation = generation
 
@@ -133,7 +132,7 @@ class Snapshot:
             yield _checked(tuple(row))
 
 
-async def live_generation(connection: "asyncpg.Connection[asyncpg.Record]") -> Generation | None:
+async def live_generation(connection: Connection) -> Generation | None:
     row = await connection.fetchrow(_LIVE)
     return None if row is None else Generation(*row)
 
