@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-import asyncpg
-
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.events import Event
 from qos_domain.rows import CaseRow, Row, decode_contributions
 from qos_runtime.kafka import producer
+from qos_runtime.postgres import Pool
 from qos_runtime.settings import RuntimeSettings
 
 _LIVE = "generation = (SELECT generation FROM generations WHERE status = 'live')"
@@ -28,17 +27,17 @@ async def append(settings: RuntimeSettings, events: Iterable[Event]) -> None:
 
 
 class LiveResults:
-    """Reads through one connection."""
+    """May be asked several things at once."""
 
-    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        self._connection = connection
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def cases(self) -> dict[tuple[str, str], tuple[CaseRow, dict[Row, int]]]:
         """Every case that counts somewhere, with what it contributes: as `Replay.projections` gives them."""
         names = [name for name in CaseRow.__struct_fields__ if name != "suspended"]
         found = {}
         statement = f"SELECT * FROM cases WHERE {_LIVE} AND reference_date IS NOT NULL"  # noqa: S608
-        for row in await self._connection.fetch(statement):
+        for row in await self._pool.fetch(statement):
             suspended = tuple((span.lower, span.upper) for span in row["suspended"])
             case = CaseRow(**{name: row[name] for name in names}, suspended=suspended)
             found[row["procedure_id"], row["application_id"]] = (case, decode_contributions(row["contributions"]))
@@ -49,7 +48,7 @@ class LiveResults:
         found: dict[str, dict[Row, int]] = {}
         columns = "procedure_id, organisation_id, date, channel, online, measure, bin, value"
         statement = f"SELECT {columns} FROM day_buckets WHERE {_LIVE} AND value <> 0"  # noqa: S608
-        for procedure_id, organisation_id, day, *rest, value in await self._connection.fetch(statement):
+        for procedure_id, organisation_id, day, *rest, value in await self._pool.fetch(statement):
             found.setdefault(procedure_id, {})[Row(organisation_id, day.toordinal(), *rest)] = value
         return found
 
@@ -59,14 +58,14 @@ class LiveResults:
             SELECT procedure_id, application_id, announced, announcements FROM cases
             WHERE {_LIVE} AND announcements > 0
         """  # noqa: S608
-        rows = await self._connection.fetch(statement)
+        rows = await self._pool.fetch(statement)
         return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
     async def processed(self) -> int:
         """How many records of the log are in it."""
         statement = f"SELECT coalesce(sum(next_offset), 0)::bigint FROM partition_offsets WHERE {_LIVE}"  # noqa: S608
-        return int(await self._connection.fetchval(statement))
+        return int(await self._pool.fetchval(statement))
 
     async def generations(self) -> list[tuple[int, str]]:
-        rows = await self._connection.fetch("SELECT generation, status FROM generations ORDER BY generation")
+        rows = await self._pool.fetch("SELECT generation, status FROM generations ORDER BY generation")
         return [tuple(row) for row in rows]

@@ -9,7 +9,7 @@ from qos_local import calendar_command, due_date_command
 from qos_local.demo import command as demo_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
-from qos_local.results import verify_command
+from qos_local.results import rebuild_command, verify_command
 from qos_local.simulation import command as simulate_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
@@ -31,6 +31,7 @@ fold_command.register(app)
 import_command.register(app)
 demo_command.register(app)
 verify_command.register(app)
+rebuild_command.register(app)
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import asyncpg
 import pytest
 
 from qos_domain.calendar import Calendar
@@ -50,8 +49,4 @@ async def ground(runtime_settings: RuntimeSettings) -> AsyncIterator[Ground]:
     async with admin_client(settings) as admin:
         await create_topics(admin, settings)
     async with processing(settings.database_url, partitions=PARTITIONS) as p:
-        connection = await asyncpg.connect(settings.database_url)
-        try:
-            yield Ground(settings, p, LiveResults(connection))
-        finally:
-            await connection.close()
+        yield Ground(settings, p, LiveResults(p.pool))

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_local.results.ground import settings_in_use
+from qos_local.results.steps import Steps
 from qos_local.stack.errors import StackFailed
 from qos_processing.verify.report import EXIT_NOT_VERIFIED, as_json, as_text, exit_code
 from qos_processing.verify.verification import SAMPLE, Scope, verify
@@ -63,18 +63,3 @@ def verify_results(
         raise typer.Exit(EXIT_NOT_VERIFIED) from error
     sys.stdout.write(f"{as_json(verified) if output is Format.JSON else as_text(verified)}\n")
     raise typer.Exit(exit_code(verified))
-
-
-class Steps(Progress):
-    """A bar for each step of a long piece of work, on a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._steps: dict[str, TaskID] = {}
-
-    def show(self, step: str, done: int, total: int) -> None:
-        """How far a step is."""
-        if step not in self._steps:
-            self._steps[step] = self.add_task(step, total=total)
-        self.update(self._steps[step], completed=done, total=total)
