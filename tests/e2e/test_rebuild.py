@@ -38,7 +38,6 @@ pytestmark = pytest.mark.real
 TODAY = date(2026, 4, 1)
 ARRIVED = Part(Span(date(2020, 1, 1), date(2100, 1, 1)), ("arrived",))
 AT_A_TIME = 20
-SMALL_SHARES = ("--records-in-memory", "300", "--yes")
 
 
 @dataclass
@@ -129,7 +128,7 @@ async def test_nobody_notices_but_the_operator(runtime_settings: RuntimeSettings
             async with going_on(reader):
                 async with going_on(traffic):
                     await killed_and_refused(pool, environment)
-                    with running_service("qos_local", environment, arguments=("rebuild", *SMALL_SHARES)) as rebuild:
+                    with running_service("qos_local", environment, arguments=("rebuild", "--yes")) as rebuild:
                         await eventually(lambda: rebuild.exit_code is not None, within=200)
                         assert rebuild.exit_code == 0, rebuild.logs()
                         assert "Generation 2 is live" in rebuild.logs()
@@ -137,7 +136,6 @@ async def test_nobody_notices_but_the_operator(runtime_settings: RuntimeSettings
             assert await live.generations() == [(1, "old"), (2, "live")]
             assert {generation for generation, _, _ in reader.seen} == {1, 2}
             assert all(before <= after for before, after in pairwise(reader.seen))
-            print("TIMING", len(reader.seen), len(traffic.events))
             replay = Replay(Calendar.load())
             replay.add_all([*base, *traffic.events])
             assert await live.buckets() == replay.buckets()
@@ -180,9 +178,9 @@ async def killed_and_refused(pool: Pool, environment: dict[str, str]) -> None:
         loaders = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'qos-rebuild%'"
         return not await pool.fetchval(loaders)
 
-    with running_service("qos_processing.rebuild", environment, arguments=SMALL_SHARES) as first:
+    with running_service("qos_processing.rebuild", environment, arguments=("--yes",)) as first:
         await eventually(building, within=60)
-        with running_service("qos_processing.rebuild", environment, arguments=SMALL_SHARES) as second:
+        with running_service("qos_processing.rebuild", environment, arguments=("--yes",)) as second:
             first.pause()
             try:
                 await asyncio.to_thread(second.wait_for_exit, within=60)
