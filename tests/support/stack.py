@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -50,18 +51,36 @@ def postgres(backends: Backends) -> str:
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """URL of an empty database that is dropped afterwards, with whatever is still connected to it."""
+    with empty_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def empty_database(postgres: str) -> Iterator[str]:
+    """The same for as long as a block takes."""
     name = f"t_{uuid4().hex[:12]}"
     _execute(postgres, f'CREATE DATABASE "{name}"')
-    yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
-    _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    try:
+        yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
+    finally:
+        _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
 def topic_prefix(kafka: str) -> Iterator[str]:
     """A prefix (QOS_TOPIC_PREFIX) under which there are no topics yet; the topics are deleted afterwards."""
+    with unused_prefix(kafka) as prefix:
+        yield prefix
+
+
+@contextmanager
+def unused_prefix(kafka: str) -> Iterator[str]:
+    """The same for as long as a block takes."""
     prefix = f"t{uuid4().hex[:10]}."
-    yield prefix
-    asyncio.run(_delete_topics(kafka, prefix))
+    try:
+        yield prefix
+    finally:
+        asyncio.run(_delete_topics(kafka, prefix))
 
 
 @pytest.fixture

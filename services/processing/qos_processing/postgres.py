@@ -13,7 +13,7 @@ from qos_domain.case import CaseKey
 from qos_domain.errors import BrokenInvariant
 from qos_domain.events import INPUT_TOPICS
 from qos_domain.rows import CaseRow, Row
-from qos_processing.announcing import NOTHING_YET, Announced, next_look
+from qos_processing.announcing import NOTHING_YET, Announced, next_look, next_look_of_void
 from qos_processing.folding import CaseChange, StoredCase
 from qos_processing.transactions import Connection
 
@@ -254,14 +254,14 @@ class _Days(dict[int, date]):
 
 
 _DAYS = _Days()
-_VOID = ("void", *[None] * 14, "{}", None, None)
+_VOID = ("void", *[None] * 14, "{}", None)
 
 
 def case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
     """The values of `CASE_COLUMNS`."""
     case = change.case
     if case is None:
-        return (*change.key, change.facts, change.contributions, *_VOID)
+        return (*change.key, change.facts, change.contributions, *_VOID, next_look_of_void(change.announced))
     return (
         *change.key,
         change.facts,

@@ -13,6 +13,9 @@ _HEAD = """\
 Made of `shared/runtime/qos_runtime/metric_defs.py` by `python -m qos_runtime.metric_docs`; a test
 compares. Every service serves its own at `GET /metrics`.
 
+A histogram is scraped as `_bucket` (with the label `le`), `_count` and `_sum`, a gauge histogram as `_bucket`,
+`_gcount` and `_gsum`: its counts can go down, so no rate is taken of it.
+
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |
 """
