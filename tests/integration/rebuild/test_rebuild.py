@@ -1,13 +1,18 @@
 """A new generation takes over: what it holds, what a worker that was cut off in the middle does, what is told anew."""
 
+import asyncio
+
 import pytest
 
 from qos_domain.events import Event
 from qos_processing.ports import OffsetMismatch
+from qos_processing.rebuild.catching_up import CatchingUp
 from qos_processing.rebuild.rebuilding import Rebuild, drop_old
 from qos_processing.service import OtherLogic
 from qos_processing.verify.verification import Scope
+from qos_runtime.kafka import partition_of
 from support.builders import happened, registered, tokyo
+from support.eventually import eventually
 from support.processing import replayed
 from support.verifying import verifier
 
@@ -80,13 +85,64 @@ class SweptMeanwhile(Rebuild):
 
     ground: Ground
 
-    async def _follow(self, *arguments: object) -> None:
-        await super()._follow(*arguments)  # type: ignore[arg-type]
+    async def _verify(self, *arguments: object) -> None:
+        await super()._verify(*arguments)  # type: ignore[arg-type]
         await self.ground.receive(
             registered("2025-02-01", procedure="permit-0", organisation="bureau-7", at="2025-05-14"),
             happened("application.submitted", "2025-05-05", procedure="permit-0", application="C-1", channel="online"),
         )
         assert await self.ground.p.sweep.sweep() > 2
+
+
+class Overtaken(Rebuild):
+    """Once the swap holds all locks, the parts of a worker come and wait for them."""
+
+    ground: Ground
+    waiting: list[asyncio.Task[object]]
+
+    async def _follow(self, catching_up: CatchingUp, live: int) -> None:
+        await super()._follow(catching_up, live)
+        if "catch_up" in vars(catching_up):
+            return
+        under_locks = catching_up.catch_up
+
+        async def overtaken(live: int) -> int:
+            p = self.ground.p
+            (batch,) = p.log.new()
+            calls = [
+                p.service.process(batch),
+                p.another_service().start_offset("applications", batch.partition),
+                p.sweep.sweep(),
+                p.assessor.assess_touched(),
+            ]
+            Overtaken.waiting = [asyncio.ensure_future(call) for call in calls]
+            await eventually(self._all_wait)
+            return await under_locks(live)
+
+        catching_up.catch_up = overtaken  # type: ignore[method-assign]
+
+    async def _all_wait(self) -> bool:
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return int(await self.ground.p.pool.fetchval(waits)) == len(Overtaken.waiting)
+
+
+async def test_a_worker_that_waits_for_the_swap_goes_on_with_the_new_generation(ground: Ground) -> None:
+    """A batch, an assignment, the sweep and the assessor find the row that they waited for no longer live."""
+    p, events = ground.p, story()
+    await ground.receive(*events)
+    late = happened("notification.sent", "2025-05-20", application="B-1", channel="electronic")
+    p.log.append(late)
+    Overtaken.ground = ground
+    await ground.rebuild(Overtaken)
+    _, offset, announced, assessed = await asyncio.gather(*Overtaken.waiting)
+    assert await ground.live.buckets() == replayed([*events, late], p.calendar).buckets()
+    assert offset == await p.pool.fetchval(
+        "SELECT next_offset FROM partition_offsets WHERE generation = 2 AND topic = 'applications' AND partition = $1",
+        partition_of(b"road-occupation", p.log.partitions),
+    )
+    assert int(str(announced)) > 2
+    assert int(str(assessed)) == 5
+    assert await p.sweep.sweep() == 0
 
 
 async def test_what_happens_between_loading_and_swap_is_carried_over(ground: Ground) -> None:

@@ -120,6 +120,7 @@ class Rebuild:
             catching_up = CatchingUp(session, records, calendar=self._calendar, clock=self._clock, generation=new)
             await self._follow(catching_up, live)
             await self._verify(session, new)
+            await self._follow(catching_up, live)
             under_locks = await swap(session, catching_up, live=live, new=new)
         total = sum(share.records for share in wanted if share.part == 0)
         log.info("generation_is_live", generation=new, former=live, records=total, records_under_locks=under_locks)
