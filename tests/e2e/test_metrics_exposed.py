@@ -16,12 +16,14 @@ from qos_runtime.settings import RuntimeSettings
 from support.builders import TOKYO, happened, registered
 from support.eventually import eventually_sync
 from support.system import System, running_system
+from support.verifying import verifier
 
 SOURCE = "e-application/test"
 # What isn't there in a system in which nothing goes wrong, and why.
 ABSENT = {
     "qos_intake_relayed": "no source has an inbox topic",
     "qos_processing_retries": "the database was never away",
+    "qos_rebuild_records": "no rebuild is going on",
 }
 QUICKLY = {"QOS_METRICS_GAUGES_EVERY_SECONDS": "0.5"}
 
@@ -86,6 +88,7 @@ def test_what_is_documented_is_what_is_exposed(runtime_settings: RuntimeSettings
     with running_system(runtime_settings, tmp_path, sources=[SOURCE], environment=QUICKLY) as system:
         asyncio.run(poison(runtime_settings))
         send(system, story())
+        asyncio.run(verifier(runtime_settings)())
         services = (system.intake_url, *system.worker_urls, system.metrics_url)
 
         def exposed() -> dict[str, list[Sample]]:

@@ -193,10 +193,10 @@ async def stored_buckets(pool: Pool) -> dict[str, dict[Row, int]]:
 
 @asynccontextmanager
 async def processing(
-    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, **more: Any
+    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, revision: str = "head", **more: Any
 ) -> AsyncIterator[Processing]:
-    """A migrated database with a service on it. `now` is Tokyo time."""
-    await migrate(database_url)
+    """A database migrated up to `revision` with a service on it. `now` is Tokyo time."""
+    await migrate(database_url, revision)
     pool = await create_pool(database_url, application_name="test", max_size=6)
     try:
         yield Processing(pool, SetClock(tokyo(now)), Log(partitions), **more)

@@ -22,6 +22,7 @@ from qos_metrics.postgres_gauges import PostgresGauges
 from qos_metrics.service import MetricsService
 from qos_metrics.settings import MetricsSettings
 from qos_metrics.stream import Hub
+from qos_metrics.upkeep import Upkeep
 from qos_runtime import metric_defs
 from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
@@ -44,6 +45,7 @@ class Service:
     follower: Follower
     log_ends: LogEnds
     gauges: Gauges
+    upkeep: Upkeep
 
 
 @asynccontextmanager
@@ -81,6 +83,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, 
         every=settings.gauges_every_seconds,
         limit=settings.gauges_scope_limit,
     )
+    upkeep = Upkeep(store, every=settings.gauges_every_seconds)
     service = MetricsService(
         store,
         clock=clock,
@@ -95,6 +98,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, 
 
     registry, figures = CollectorRegistry(), CollectorRegistry()
     figures.register(gauges)
+    registry.register(upkeep)
     metric_defs.METRICS_STREAM_CLIENTS.gauge(registry).set_function(lambda: hub.subscribers)
     metric_defs.METRICS_STREAM_DROPPED.gauge(registry).set_function(lambda: hub.dropped)
     metric_defs.METRICS_LAG_SECONDS.gauge(registry).set_function(lambda: _number(lag.lag_seconds(clock.now())))
@@ -119,7 +123,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, 
         tracing=tracing,
     )
     log_ends = LogEnds(settings, observe, _LOG_ENDS_EVERY_SECONDS)
-    return Service(create_app(parts), service, hub, follower, log_ends, gauges)
+    return Service(create_app(parts), service, hub, follower, log_ends, gauges, upkeep)
 
 
 @asynccontextmanager
@@ -131,6 +135,7 @@ async def running(service: Service) -> AsyncIterator[None]:
             group.create_task(service.follower.run(), name="follower"),
             group.create_task(service.log_ends.run(), name="log_ends"),
             group.create_task(service.gauges.run(), name="gauges"),
+            group.create_task(service.upkeep.run(), name="upkeep"),
         ]
         try:
             yield

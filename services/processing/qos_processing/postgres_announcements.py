@@ -19,11 +19,19 @@ _DUE = """
     WHERE generation = $1 AND partition = $2 AND next_announcement_at <= $3
     ORDER BY next_announcement_at LIMIT $4
 """
+# A generation that is being built beside this one is to know it too, once it takes over.
 _ANNOUNCED = """
+    WITH n (procedure_id, application_id, announced, breach_date, announcements, next_look) AS MATERIALIZED (
+        SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::timestamptz[])
+    ), noted AS (
+        INSERT INTO announced_during_rebuild (procedure_id, application_id)
+        SELECT procedure_id, application_id FROM n
+        WHERE EXISTS (SELECT FROM generations WHERE status = 'building')
+        ON CONFLICT DO NOTHING
+    )
     UPDATE cases c SET announced = n.announced, announced_breach_date = n.breach_date, announcements = n.announcements,
         next_announcement_at = n.next_look
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::timestamptz[])
-        AS n (procedure_id, application_id, announced, breach_date, announcements, next_look)
+    FROM n
     WHERE c.generation = $1 AND c.procedure_id = n.procedure_id AND c.application_id = n.application_id
 """
 

@@ -6,18 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from qos_domain.acceptance import AcceptanceRules, accept
+from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, case_key
 from qos_domain.contributions import LOGIC_VERSION
-from qos_domain.errors import BrokenInvariant, RejectedEvent, TransientFailure
-from qos_domain.events import EVENT_TYPES, Event, Topic
+from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_domain.events import EVENT_TYPES, Event
 from qos_domain.facts import Fact, fact_of
 from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_outbox
+from qos_processing.accepting import accept_record
 from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
 from qos_processing.ports import Batch, OffsetMismatch, Record
@@ -26,7 +27,6 @@ from qos_processing.registration import NOTHING_CHANGED, Registration, RegistryC
 from qos_processing.sla_results import Noticed, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
-from qos_runtime.kafka import partition_of
 from qos_runtime.logging import get_logger
 from qos_runtime.postgres import DatabaseError
 from qos_runtime.tracing import OFF, Received, Tracing
@@ -44,7 +44,7 @@ class OtherLogic(BrokenInvariant):
     def __init__(self, *, stored: int, own: int) -> None:
         super().__init__(
             f"the live generation has logic version {stored}, this program has {own}: run the program that fits, or let"
-            " this one build the results anew from the log, in an empty database"
+            " this one build the results anew from the log, beside the live ones: `python -m qos_processing.rebuild`"
         )
         self.stored = stored
         self.own = own
@@ -172,21 +172,8 @@ class ProcessingService:
         self._counters.sla_results.add(done.folded.noticed)
 
     def _accept(self, batch: Batch, record: Record) -> Accepted:
-        try:
-            event = accept(
-                topic=cast(Topic, batch.topic),
-                key=record.key,
-                value=record.value,
-                appended_at=record.appended_at,
-                rules=self._rules,
-            )
-        except RejectedEvent as rejection:
-            return DeadLetter.of(batch.topic, batch.partition, record, rejection)
-        # All of a case meets under one lock only where every record is in the partition of its key.
-        if partition_of(event.data.procedure_id.encode(), self._partitions) != batch.partition:
-            rule = "a record is in the partition of its key's murmur2 hash, as Java's default partitioner has it"
-            return DeadLetter(batch.topic, batch.partition, record, "wrong_partition", "key", rule)
-        return record.offset, event
+        found = accept_record(batch.topic, batch.partition, record, rules=self._rules, partitions=self._partitions)
+        return found if isinstance(found, DeadLetter) else (record.offset, found)
 
     async def _apply(
         self,

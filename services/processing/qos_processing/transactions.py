@@ -16,7 +16,7 @@ from qos_runtime.postgres import DatabaseError, Pool, Verdict, verdict
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 _T = TypeVar("_T")
 
 _FIRST_PAUSE_SECONDS = 0.05

@@ -292,6 +292,22 @@ FIGURES_LEVEL = Metric(
 FIGURES_LEVEL_POSSIBLE = Metric(
     "qos_level_possible", Kind.GAUGE, "The level if every criterion that can't be told were met.", _LEVEL
 )
+VERIFY_CHECKED = Metric(
+    "qos_verify_checked",
+    Kind.GAUGE,
+    "What the last verification compared, by kind (cases, buckets, totals, log); absent where it was never compared.",
+    ("what",),
+)
+VERIFY_MISMATCHES = Metric(
+    "qos_verify_mismatches", Kind.GAUGE, "How many of them were not as a fresh fold has them.", ("what",)
+)
+VERIFY_TIMESTAMP = Metric("qos_verify_timestamp_seconds", Kind.GAUGE, "When the last verification was finished.")
+REBUILD_RECORDS = Metric(
+    "qos_rebuild_records",
+    Kind.GAUGE,
+    "Records of the log that a rebuild has read so far, and has to read in all; absent while none is going on.",
+    ("state",),
+)
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """In the order of the definitions, which is that of the documentation."""
