@@ -8,7 +8,10 @@ procedures, never an application id.
 from dataclasses import dataclass
 from enum import Enum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+
+# The client would add a series with its time of creation to each series of a counter.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Kind(Enum):
