@@ -85,6 +85,10 @@ class RunningService:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} still runs after {within} seconds\n{self.logs()}") from None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, as an operator does."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no goodbye, as when the machine goes away."""
         self._process.kill()

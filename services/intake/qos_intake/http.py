@@ -13,11 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qos_intake import openapi
+from qos_intake import http_dead_letters, openapi
 from qos_intake.bodies import body_chunks, declared_length, whole_body
 from qos_intake.capacity import Capacity, Overloaded
 from qos_intake.content_modes import read_body
+from qos_intake.credentials import presented_key
+from qos_intake.letters_kafka import LetterLog
 from qos_intake.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, Refused, problem
+from qos_intake.redriving import Redriver
 from qos_intake.registering import Registrar
 from qos_intake.results import Accepted, Answer, Result
 from qos_intake.schemas import data_schema, schema_list
@@ -27,6 +30,7 @@ from qos_intake.sources import Source, Sources
 from qos_intake.telemetry import Telemetry
 from qos_runtime.health import Health
 from qos_runtime.logging import get_logger
+from qos_runtime.tracing import PROBES, Tracing
 
 log = get_logger(__name__)
 
@@ -42,10 +46,13 @@ class Parts:
     sources: Sources
     intake: Intake
     registrar: Registrar
+    letters: LetterLog
+    redriver: Redriver
     capacity: Capacity
     health: Health
     telemetry: Telemetry
     caught_up: Callable[[], bool]
+    tracing: Tracing
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -56,6 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
         description=openapi.DESCRIPTION,
         redoc_url=None,
         default_response_class=Response,
+        telemetry=parts.tracing.of_requests(untraced=PROBES),
     )
     telemetry = parts.telemetry
     telemetry.in_flight_bytes.set_function(lambda: parts.capacity.held_bytes)
@@ -63,8 +71,7 @@ def create_app(parts: Parts) -> FastAPI:
     def authenticated(request: Request) -> Source:
         """The source whose key the request carries. Not a dependency of FastAPI's: resolving those cost a single event
         a third of its time."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = request.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        key = presented_key(request)
         source = parts.sources.authenticate(key) if key else None
         if source is None:
             raise Refused("unauthenticated")
@@ -138,6 +145,11 @@ def create_app(parts: Parts) -> FastAPI:
     async def metrics() -> Response:
         return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
+    app.include_router(
+        http_dead_letters.router(
+            http_dead_letters.LetterParts(parts.settings, parts.sources, parts.letters, parts.redriver, parts.caught_up)
+        )
+    )
     _answer_errors(app)
     app.add_middleware(_CountRequests, telemetry=telemetry)
     openapi.describe(app)
@@ -208,9 +220,11 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def _parameter(error: Exception) -> Problem:
-    """Only the name of the parameter: what was sent for it is not repeated."""
-    named = error.errors()[0]["loc"][-1] if isinstance(error, RequestValidationError) else ""
-    return problem("malformed_request", field=str(named), rule=openapi.TIME_PARAMETER)
+    """Only the name of the parameter and its rule: what was sent for it is not repeated."""
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": ("",), "msg": ""}
+    named = str(first["loc"][-1])
+    rule = openapi.TIME_PARAMETER if named == "time" else str(first["msg"])
+    return problem("malformed_request", field=named, rule=rule)
 
 
 def _routing(error: Exception) -> Problem:
@@ -234,6 +248,7 @@ class _CountRequests:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 self._telemetry.request(route=route, status=message["status"])
+                log.debug("request_answered", route=route, status=message["status"])
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -4,7 +4,7 @@ Offsets are committed after everything of a batch is acknowledged, so after a cr
 the ids that they have. What can't be accepted goes to the dead letters; a broker that is away is waited for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,6 +26,7 @@ from qos_runtime.dead_letters import dead_letter_id, encode_dead_letter
 from qos_runtime.kafka import admin_client, connection
 from qos_runtime.logging import get_logger
 from qos_runtime.topics import DEAD_LETTERS, create_topics, inbox
+from qos_runtime.tracing import OFF, Received, Tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,12 +51,14 @@ class InboxRelay:
         publisher: Publisher,
         registry: RegistryFollower,
         telemetry: Telemetry,
+        tracing: Tracing = OFF,
     ) -> None:
         self._settings = settings
         self._intake = intake
         self._publisher = publisher
         self._registry = registry
         self._telemetry = telemetry
+        self._tracing = tracing
         self._sources = {settings.topic(inbox(source.name).name): source for source in sources.all if source.inbox}
 
     async def run(self) -> None:
@@ -71,8 +74,10 @@ class InboxRelay:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS_AT_ONCE)
                 for partition, records in batches.items():
                     source = self._sources[partition.topic]
-                    dead = await self._take(source, records)
-                    await consumer.commit({partition: records[-1].offset + 1})
+                    received = Received(inbox(source.name).name, partition.partition, records)
+                    with self._tracing.processing([received], group=self._settings.group):
+                        dead = await self._take(source, records)
+                        await consumer.commit({partition: records[-1].offset + 1})
                     self._telemetry.relayed(source=source.name, outcome=RELAYED, count=len(records) - dead)
                     self._telemetry.relayed(source=source.name, outcome=DEAD_LETTER, count=dead)
 
@@ -80,7 +85,7 @@ class InboxRelay:
         """Publish what can be accepted and bury what can't; how many are buried. Raises TransientFailure unless all is
         acknowledged."""
         results = await self._intake.take(
-            [document_of(record) for record in records],
+            [document_of(record.value, record.headers) for record in records],
             source=source,
             decode=decode_cloudevent,
             recorded_at=[instant_of(record.timestamp) for record in records],
@@ -142,12 +147,12 @@ class InboxRelay:
             await consumer.stop()
 
 
-def document_of(record: Letter) -> Document:
+def document_of(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Document:
     """The structured document of a Kafka record, in either mode of the CloudEvents binding for Kafka."""
-    value = record.value or b""
-    headers = [(name, (content or b"").decode("utf-8", "replace")) for name, content in record.headers]
-    attributes = attributes_of(headers, KAFKA_PREFIX)
-    content_type = {name.lower(): content for name, content in headers}.get("content-type", STRUCTURED)
+    value = value or b""
+    texts = [(name, (content or b"").decode("utf-8", "replace")) for name, content in headers]
+    attributes = attributes_of(texts, KAFKA_PREFIX)
+    content_type = {name.lower(): content for name, content in texts}.get("content-type", STRUCTURED)
     if attributes and not content_type.startswith(STRUCTURED):
         return binary(attributes, value)
     return value
