@@ -17,8 +17,9 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
+from packaging.version import Version
 
-VERSION = SchemaVersion.V1_6
+SCHEMA = SchemaVersion.V1_6
 
 
 def debian_packages(root: Path) -> Iterator[Component]:
@@ -38,11 +39,13 @@ def python_packages(root: Path) -> Iterator[Component]:
     """What Python's package metadata say is installed, wherever in the image."""
     directories = [path for name in ("site-packages", "dist-packages") for path in root.glob(f"**/{name}")]
     for package in distributions(path=[str(directory) for directory in directories]):
-        purl = PackageURL("pypi", None, package.name.lower().replace("_", "-"), package.version)
+        # As the index writes it, which is where a scanner looks it up: a package may say v0.0.21 of itself.
+        version = str(Version(package.version))
+        purl = PackageURL("pypi", None, package.name.lower().replace("_", "-"), version)
         licence = _licence(package)
         yield Component(
             name=package.name,
-            version=package.version,
+            version=version,
             purl=purl,
             bom_ref=str(purl),
             licenses=[LicenseFactory().make_from_string(licence)] if licence else [],
@@ -54,7 +57,7 @@ def bill_of_materials(root: Path, *, image: str, version: str) -> str:
     bom = Bom(components=[*debian_packages(root), *python_packages(root)])
     bom.metadata.component = Component(name=image, version=version, type=ComponentType.CONTAINER, bom_ref=image)
     bom.register_dependency(bom.metadata.component, bom.components)
-    return make_outputter(bom, OutputFormat.JSON, VERSION).output_as_string(indent=2)
+    return make_outputter(bom, OutputFormat.JSON, SCHEMA).output_as_string(indent=2)
 
 
 def _licence(package: Distribution) -> str | None:

@@ -33,7 +33,7 @@ SERVICES = ("intake", "processing", "metrics")
 INSTALLED = """
 import json, subprocess
 from importlib.metadata import distributions
-python = {"pypi/" + each.name.lower().replace("_", "-"): each.version for each in distributions()}
+python = {"pypi/" + each.name.lower().replace("_", "-"): each.version.removeprefix("v") for each in distributions()}
 asked = ["dpkg-query", "--show", "--showformat", "deb/${Package} ${Version}\\n"]
 lines = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()
 print(json.dumps(python | dict(line.split() for line in lines)))
@@ -162,7 +162,15 @@ def test_the_demonstrations_traffic_passes_through_the_images(
         simulation = simulate(seed=1, today=TODAY, cases=CASES, calendar=Calendar.load())
         total = len(simulation.procedures) + len(simulation.events)
         assert f"{total:,} events of the year up to {simulation.last_day} are sent." in sent.stdout
-        system = System(urls["intake"], urls["metrics"], [urls["processing"]], [running["processing"]], {})
+        system = System(
+            intake_url=urls["intake"],
+            metrics_url=urls["metrics"],
+            worker_urls=[urls["processing"]],
+            intake=running["intake"],
+            metrics=running["metrics"],
+            workers=[running["processing"]],
+            keys={},
+        )
         system.wait_until_processed(total)
         asyncio.run(compare_with_fold(urls["metrics"], simulation, tmp_path, window="28d"))
 
