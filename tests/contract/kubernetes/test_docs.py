@@ -25,10 +25,11 @@ def test_an_overlay_of_ones_own_changes_what_it_says(manifest_tools: ManifestToo
     (tmp_path / "kustomization.yaml").write_text(overlay.replace("../production", production), "utf-8")
     (tmp_path / "sources.toml").write_text("# ours\n", "utf-8")
     own = Manifests("own", manifest_tools.render(tmp_path))
-    for resource in own.all:
-        validate(resource)
-    assert own.one("HTTPRoute", "qos-intake")["spec"]["hostnames"] == ["intake.qos.metro.example"]
-    assert own.one("ObjectStore", "qos-postgres")["spec"]["configuration"]["destinationPath"] == "s3://our-bucket/qos/"
+    route, store = own.one("HTTPRoute", "qos-intake"), own.one("ObjectStore", "qos-postgres")
+    validate(route)
+    validate(store)
+    assert route["spec"]["hostnames"] == ["intake.qos.metro.example"]
+    assert store["spec"]["configuration"]["destinationPath"] == "s3://our-bucket/qos/"
     sources = own.one("ConfigMap", "qos-intake-sources")
     assert sources["data"] == {"sources.toml": "# ours\n"}
     volumes = {volume["name"]: volume for volume in own.pod("qos-intake").spec["volumes"]}
