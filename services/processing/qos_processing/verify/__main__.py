@@ -48,14 +48,22 @@ def _arguments() -> argparse.Namespace:
     return given
 
 
+def _settings(*, log: bool) -> VerifySettings:
+    """Raises NotConfigured."""
+    settings = VerifySettings.from_environment()
+    if log and not settings.kafka_bootstrap_servers:
+        raise NotConfigured(
+            setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set this environment variable: --log reads the log"
+        )
+    return settings
+
+
 def main() -> int:
     given = _arguments()
     sample = None if given.everything or given.procedures else given.sample
     scope = Scope(tuple(given.procedures), sample, given.seed, given.log)
     try:
-        settings = VerifySettings.from_environment()
-        if given.log and not settings.kafka_bootstrap_servers:
-            raise NotConfigured(setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set it: --log reads the log")
+        settings = _settings(log=given.log)
         configure_logging(service="qos-verify", level=settings.log_level, log_format=settings.log_format)
         calendar = Calendar.load(settings.calendar, settings.time_zone)
         verified = asyncio.run(verify(settings, scope, calendar=calendar, clock=SystemClock(), progress=Telling()))
