@@ -21,6 +21,7 @@ from bench.backlog import fill
 from bench.ground import addresses, database, topics
 from bench.throughput import Rate
 from qos_domain.calendar import Calendar
+from qos_local.stack.stack import Addresses
 from qos_processing.rebuild.rebuilding import Options, Rebuild
 from qos_runtime.clock import SystemClock
 from qos_runtime.settings import RuntimeSettings
@@ -91,10 +92,9 @@ def _bars() -> Iterator[Progress]:
         yield bars
 
 
-async def _run(wanted: argparse.Namespace) -> None:
-    with addresses() as given:
-        async with topics(given) as settings:
-            await measure(settings, wanted.events, wanted.workers, wanted.processes)
+async def _run(given: Addresses, wanted: argparse.Namespace) -> None:
+    async with topics(given) as settings:
+        await measure(settings, wanted.events, wanted.workers, wanted.processes)
 
 
 def main() -> None:
@@ -106,7 +106,8 @@ def main() -> None:
     if wanted.events < 10_000:
         parser.error("--events: at least 10000, or the time is that of starting")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment
-    asyncio.run(_run(wanted))
+    with addresses() as given:
+        asyncio.run(_run(given, wanted))
 
 
 if __name__ == "__main__":
