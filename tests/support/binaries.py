@@ -1,9 +1,8 @@
 """Programs of Debian that tests run: their paths, or a skip that says what to install."""
 
-import os
 import shutil
 
-import pytest
+from support.absent import absent
 
 _PACKAGES = {
     "prometheus": "prometheus",
@@ -14,11 +13,8 @@ _PACKAGES = {
 
 
 def binary(name: str) -> str:
-    """The path of a program. Without it the test is skipped, or fails where REQUIRE_REAL asks for all of them."""
+    """The path of a program."""
     found = shutil.which(name)
     if found is None:
-        message = f"no {name}: apt-get install {_PACKAGES[name]}"
-        if os.environ.get("REQUIRE_REAL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        absent(f"no {name}: apt-get install {_PACKAGES[name]}")
     return found

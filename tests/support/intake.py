@@ -15,11 +15,12 @@ from aiokafka import AIOKafkaConsumer
 from qos_domain.acceptance import AcceptanceRules, decode_cloudevent
 from qos_domain.events import Event
 from qos_intake.bootstrap import Service, build, running
-from qos_intake.keys import new_key, stanza
+from qos_intake.keys import new_key, operator_stanza, stanza
 from qos_intake.settings import IntakeSettings
 from qos_intake.sources import load_sources
 from qos_runtime.kafka import admin_client, connection
-from qos_runtime.topics import DEAD_LETTERS, INPUT, TOPICS, create_topics
+from qos_runtime.settings import RuntimeSettings
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, INPUT, TOPICS, create_topics
 from qos_runtime.tracing import OFF, Tracing
 from support.builders import tokyo
 from support.eventually import eventually
@@ -48,18 +49,19 @@ class Keys:
     """What was handed to the sources, and the file that lets them in.
 
     E_APPLICATION may emit anything for the waterworks and for construction, and has an inbox; REGISTRY any procedure of
-    any organisation; COUNTER applications of the waterworks, of the last 30 days.
+    any organisation; COUNTER applications of the waterworks, of the last 30 days. `operator` is the key of "saito".
     """
 
     file: Path
     e_application: str
     registry: str
     counter: str
+    operator: str
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Keys:
-    e_application, registry, counter = new_key(), new_key(), new_key()
+    e_application, registry, counter, operator = (new_key() for _ in range(4))
     file = tmp_path / "sources.toml"
     file.write_text(
         stanza(
@@ -77,10 +79,11 @@ def keys(tmp_path: Path) -> Keys:
             organisations=("waterworks",),
             event_types=("application.*",),
             max_age_days=30,
-        ),
+        )
+        + operator_stanza(key=operator, name="saito"),
         encoding="utf-8",
     )
-    return Keys(file, e_application, registry, counter)
+    return Keys(file, e_application, registry, counter, operator)
 
 
 @pytest.fixture
@@ -130,7 +133,7 @@ class RunningIntake:
         await eventually(lambda: self.service.owners.of(procedure_id))
 
 
-async def records_of(settings: IntakeSettings, topic: str) -> list[Any]:
+async def records_of(settings: RuntimeSettings, topic: str) -> list[Any]:
     consumer = AIOKafkaConsumer(
         settings.topic(topic), **connection(settings), group_id=None, auto_offset_reset="earliest"
     )
@@ -151,7 +154,8 @@ async def records_of(settings: IntakeSettings, topic: str) -> list[Any]:
 
 async def create(settings: IntakeSettings, names: Sequence[str] = ()) -> None:
     """Make the topics that intake writes to, or those of the names."""
-    wanted = [each for each in TOPICS if each.name in (names or [*(topic.name for topic in INPUT), DEAD_LETTERS])]
+    usual = [*(topic.name for topic in INPUT), DEAD_LETTERS, DEAD_LETTER_DECISIONS]
+    wanted = [each for each in TOPICS if each.name in (names or usual)]
     async with admin_client(settings) as admin:
         await create_topics(admin, settings, wanted)
 

@@ -3,6 +3,7 @@
 Nothing needs to be there before but uv: the Go compiler that builds kustomize comes from a package too.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 import uv
+
+from support.absent import absent
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "deploy" / "k8s" / "tools"
@@ -58,13 +61,11 @@ class ManifestTools:
 
 @pytest.fixture(scope="session")
 def manifest_tools() -> ManifestTools:
-    """The tools. Without them a run must not look green where REQUIRE_REAL asks for them (CI)."""
+    """The tools."""
     try:
         return installed()
     except ToolsMissing as missing:
-        if os.environ.get("REQUIRE_REAL") == "1":
-            raise
-        pytest.skip(f"kustomize and checkov can't be installed from their packages: {missing}")
+        absent(f"kustomize and checkov can't be installed from their packages: {missing}")
 
 
 def installed() -> ManifestTools:
@@ -72,14 +73,20 @@ def installed() -> ManifestTools:
     pins = hashlib.sha256(b"".join((TOOLS / name).read_bytes() for name in _PINS)).hexdigest()
     home = platformdirs.user_cache_path("qos") / "manifest-tools" / pins[:16]
     tools = ManifestTools(home / "kustomize", home / "venv" / "bin" / "python")
-    if not tools.kustomize.exists():  # the last that is made
-        home.mkdir(parents=True, exist_ok=True)
-        installer = uv.find_uv_bin()
-        _run([installer, "venv", "--quiet", "--clear", "--python", sys.executable, home / "venv"])
-        pinned = ["--require-hashes", TOOLS / "requirements.txt"]
-        _run([installer, "pip", "sync", "--quiet", "--python", tools.python, *pinned])
-        _build(tools.python.with_name("go"), tools.kustomize)
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes one makes them
+        if not tools.kustomize.exists():
+            _install(tools)
     return tools
+
+
+def _install(tools: ManifestTools) -> None:
+    installer, environment = uv.find_uv_bin(), tools.python.parents[1]
+    _run([installer, "venv", "--quiet", "--clear", "--python", sys.executable, environment])
+    pinned = ["--require-hashes", TOOLS / "requirements.txt"]
+    _run([installer, "pip", "sync", "--quiet", "--python", tools.python, *pinned])
+    _build(tools.python.with_name("go"), tools.kustomize)
 
 
 def _build(go: Path, target: Path) -> None:

@@ -130,18 +130,7 @@ class Processing:
 
     async def buckets(self) -> dict[str, dict[Row, int]]:
         """Day buckets by procedure, without those that are 0: what `Replay.buckets` gives."""
-        found: dict[str, dict[Row, int]] = {}
-        for row in await self.pool.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
-            key = Row(
-                row["organisation_id"],
-                row["date"].toordinal(),
-                row["channel"],
-                row["online"],
-                row["measure"],
-                row["bin"],
-            )
-            found.setdefault(row["procedure_id"], {})[key] = row["value"]
-        return found
+        return await stored_buckets(self.pool)
 
     async def scope_buckets(self) -> dict[tuple[bool, Row], int]:
         """Buckets of (whether of everything, organisation and the rest), as a reader adds them up, without 0."""
@@ -186,12 +175,28 @@ class Processing:
         }
 
 
+async def stored_buckets(pool: Pool) -> dict[str, dict[Row, int]]:
+    """As `Processing.buckets`, of any database."""
+    found: dict[str, dict[Row, int]] = {}
+    for row in await pool.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
+        key = Row(
+            row["organisation_id"],
+            row["date"].toordinal(),
+            row["channel"],
+            row["online"],
+            row["measure"],
+            row["bin"],
+        )
+        found.setdefault(row["procedure_id"], {})[key] = row["value"]
+    return found
+
+
 @asynccontextmanager
 async def processing(
-    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, **more: Any
+    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, revision: str = "head", **more: Any
 ) -> AsyncIterator[Processing]:
-    """A migrated database with a service on it. `now` is Tokyo time."""
-    await migrate(database_url)
+    """A database migrated up to `revision` with a service on it. `now` is Tokyo time."""
+    await migrate(database_url, revision)
     pool = await create_pool(database_url, application_name="test", max_size=6)
     try:
         yield Processing(pool, SetClock(tokyo(now)), Log(partitions), **more)

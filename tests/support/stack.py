@@ -1,7 +1,6 @@
 """Fixtures with a real Kafka and a real PostgreSQL. Topics, groups and databases are fresh for each test."""
 
 import asyncio
-import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +13,7 @@ from qos_local.stack.errors import StackFailed
 from qos_local.stack.processes import choose_port
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
+from support.absent import absent
 from support.backends import Backends, choose
 
 _LAST_LINES = pytest.StashKey[Backends]()
@@ -36,7 +36,7 @@ def kafka(backends: Backends) -> str:
     try:
         return backends.kafka()
     except StackFailed as failure:
-        return _missing(failure)
+        absent(str(failure))
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def postgres(backends: Backends) -> str:
     try:
         return backends.postgres()
     except StackFailed as failure:
-        return _missing(failure)
+        absent(str(failure))
 
 
 @pytest.fixture
@@ -129,13 +129,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if log:
             report.sections.append(("Kafka's log", log))
     return report
-
-
-def _missing(failure: StackFailed) -> str:
-    """Without a broker or a database a run must not look green where REQUIRE_REAL asks for them (CI)."""
-    if os.environ.get("REQUIRE_REAL") == "1":
-        raise failure
-    pytest.skip(str(failure))
 
 
 def _execute(url: str, statement: str) -> None:

@@ -30,6 +30,8 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
             continue
         if name == "properties":
             taken[name] = {key: strict(each) for key, each in part.items()}
+        elif name == "pattern" and "(?i)" in part:
+            taken[name] = "(?i)" + part.replace("(?i)", "")  # Go takes it anywhere, others at the beginning only
         else:
             taken[name] = strict(part) if isinstance(part, dict) else part
     if "properties" in taken and not schema.get("x-kubernetes-preserve-unknown-fields"):

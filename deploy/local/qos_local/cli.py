@@ -8,6 +8,7 @@ from rich.console import Console
 from qos_local import calendar_command, due_date_command
 from qos_local.alerting import command as alerting_command
 from qos_local.dashboards import command as dashboards_command
+from qos_local.dead_letters import command as dead_letters_command
 from qos_local.demo import command as demo_command
 from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 stack.register(app)
 app.add_typer(calendar_command.app, name="calendar")
+app.add_typer(dead_letters_command.app, name="dead-letters")
 app.command("due-date")(due_date_command.due_date)
 simulate_command.register(app)
 fold_command.register(app)

@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
+from qos_local.alerting.rule_files import as_yaml
 from qos_runtime.create_topics import TopicsSettings
 from qos_runtime.topics import TOPICS
-
-_MADE = "# Made by `python -m qos_local.kubernetes {arguments}`; a test compares.\n"
 
 
 def topics(*, partitions: int, replication_factor: int, cluster: str = "qos-kafka") -> list[dict[str, Any]]:
@@ -66,13 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         made = [rules(given.files)]
         said = "rules " + " ".join(map(str, given.files))
-    sys.stdout.write(document(made, said))
+    sys.stdout.write(text_of(made, said))
     return 0
 
 
-def document(resources: Iterable[Mapping[str, Any]], arguments: str) -> str:
-    """The YAML text of these resources, which says how it was made."""
-    return _MADE.format(arguments=arguments) + yaml.safe_dump_all(resources, sort_keys=False, allow_unicode=True)
+def text_of(resources: Iterable[Mapping[str, Any]], arguments: str) -> str:
+    """The YAML documents of these resources, of which the first says how they were made."""
+    heading = f"Made by `python -m qos_local.kubernetes {arguments}`; a test compares."
+    first, *others = resources
+    return "---\n".join([as_yaml(first, heading), *(as_yaml(other, "") for other in others)])
 
 
 if __name__ == "__main__":

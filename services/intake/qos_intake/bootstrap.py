@@ -13,7 +13,9 @@ from qos_intake.capacity import Capacity
 from qos_intake.http import Parts, create_app
 from qos_intake.inbox import InboxRelay
 from qos_intake.kafka import KafkaPublisher
+from qos_intake.letters_kafka import LetterLog
 from qos_intake.owners import OwnersInMemory
+from qos_intake.redriving import Redriver
 from qos_intake.registering import Registrar
 from qos_intake.registry import RegistryFollower
 from qos_intake.service import Intake
@@ -57,6 +59,8 @@ def build(
         telemetry=telemetry,
         tracing=tracing,
     )
+    letters = LetterLog(settings)
+    redriver = Redriver(letters=letters, intake=intake, publisher=publisher, sources=sources, rules=settings.rules)
     health = Health()
     health.add("kafka", lambda: broker_answers(settings, timeout_seconds=2.0))
     health.add("producer", publisher.ready)
@@ -67,6 +71,8 @@ def build(
             sources=sources,
             intake=intake,
             registrar=Registrar(intake=intake, rules=settings.rules, zone=ZoneInfo(settings.time_zone), clock=clock),
+            letters=letters,
+            redriver=redriver,
             capacity=Capacity(settings.max_in_flight_bytes),
             health=health,
             telemetry=telemetry,

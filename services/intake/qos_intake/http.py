@@ -13,11 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qos_intake import openapi
+from qos_intake import http_dead_letters, openapi
 from qos_intake.bodies import body_chunks, declared_length, whole_body
 from qos_intake.capacity import Capacity, Overloaded
 from qos_intake.content_modes import read_body
+from qos_intake.credentials import presented_key
+from qos_intake.letters_kafka import LetterLog
 from qos_intake.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, Refused, problem
+from qos_intake.redriving import Redriver
 from qos_intake.registering import Registrar
 from qos_intake.results import Accepted, Answer, Result
 from qos_intake.schemas import data_schema, schema_list
@@ -43,6 +46,8 @@ class Parts:
     sources: Sources
     intake: Intake
     registrar: Registrar
+    letters: LetterLog
+    redriver: Redriver
     capacity: Capacity
     health: Health
     telemetry: Telemetry
@@ -66,8 +71,7 @@ def create_app(parts: Parts) -> FastAPI:
     def authenticated(request: Request) -> Source:
         """The source whose key the request carries. Not a dependency of FastAPI's: resolving those cost a single event
         a third of its time."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = request.headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        key = presented_key(request)
         source = parts.sources.authenticate(key) if key else None
         if source is None:
             raise Refused("unauthenticated")
@@ -141,6 +145,11 @@ def create_app(parts: Parts) -> FastAPI:
     async def metrics() -> Response:
         return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
+    app.include_router(
+        http_dead_letters.router(
+            http_dead_letters.LetterParts(parts.settings, parts.sources, parts.letters, parts.redriver, parts.caught_up)
+        )
+    )
     _answer_errors(app)
     app.add_middleware(_CountRequests, telemetry=telemetry)
     openapi.describe(app)
@@ -211,9 +220,11 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def _parameter(error: Exception) -> Problem:
-    """Only the name of the parameter: what was sent for it is not repeated."""
-    named = error.errors()[0]["loc"][-1] if isinstance(error, RequestValidationError) else ""
-    return problem("malformed_request", field=str(named), rule=openapi.TIME_PARAMETER)
+    """Only the name of the parameter and its rule: what was sent for it is not repeated."""
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": ("",), "msg": ""}
+    named = str(first["loc"][-1])
+    rule = openapi.TIME_PARAMETER if named == "time" else str(first["msg"])
+    return problem("malformed_request", field=named, rule=rule)
 
 
 def _routing(error: Exception) -> Problem:

@@ -4,7 +4,7 @@ Offsets are committed after everything of a batch is acknowledged, so after a cr
 the ids that they have. What can't be accepted goes to the dead letters; a broker that is away is waited for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -85,7 +85,7 @@ class InboxRelay:
         """Publish what can be accepted and bury what can't; how many are buried. Raises TransientFailure unless all is
         acknowledged."""
         results = await self._intake.take(
-            [document_of(record) for record in records],
+            [document_of(record.value, record.headers) for record in records],
             source=source,
             decode=decode_cloudevent,
             recorded_at=[instant_of(record.timestamp) for record in records],
@@ -147,12 +147,12 @@ class InboxRelay:
             await consumer.stop()
 
 
-def document_of(record: Letter) -> Document:
+def document_of(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Document:
     """The structured document of a Kafka record, in either mode of the CloudEvents binding for Kafka."""
-    value = record.value or b""
-    headers = [(name, (content or b"").decode("utf-8", "replace")) for name, content in record.headers]
-    attributes = attributes_of(headers, KAFKA_PREFIX)
-    content_type = {name.lower(): content for name, content in headers}.get("content-type", STRUCTURED)
+    value = value or b""
+    texts = [(name, (content or b"").decode("utf-8", "replace")) for name, content in headers]
+    attributes = attributes_of(texts, KAFKA_PREFIX)
+    content_type = {name.lower(): content for name, content in texts}.get("content-type", STRUCTURED)
     if attributes and not content_type.startswith(STRUCTURED):
         return binary(attributes, value)
     return value

@@ -1,4 +1,4 @@
-"""`python -m qos_intake.keys new`: a key for a source, shown once, and the stanza that lets it in."""
+"""`python -m qos_intake.keys new|operator`: a key, shown once, and the stanza that lets its holder in."""
 
 import argparse
 import secrets
@@ -44,8 +44,31 @@ def stanza(
     return "\n".join(lines) + "\n"
 
 
+def operator_stanza(*, key: str, name: str) -> str:
+    """The entry of the sources file for an operator; the key itself isn't in it."""
+    return f"[[operators]]\nname = {_toml(name)}\nkey_sha256 = [{_toml(key_hash(key).hex())}]\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    return _operator(options.name) if options.command == "operator" else _source(options)
+
+
+def _operator(name: str) -> int:
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        _say(f"--name: {error}")
+        return 2
+    key = new_key()
+    _say("# The key, shown this once. Hand it over by a safe way; only its hash is kept.")
+    _say(f"# {key}")
+    _say("")
+    _say(operator_stanza(key=key, name=name).rstrip())
+    return 0
+
+
+def _source(options: argparse.Namespace) -> int:
     name = options.name or "".join(each if each.isalnum() else "-" for each in options.source).strip("-")[-64:]
     for value, schema, what in ((options.source, SourceUri, "--source"), (name, Name, "--name")):
         try:
@@ -72,8 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m qos_intake.keys", description="API keys of emitting systems.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(
+        prog="python -m qos_intake.keys", description="Keys of emitting systems and of operators."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     new = commands.add_parser("new", help="make a key and the entry for the sources file")
     new.add_argument("--source", required=True, help="the CloudEvents source of all its events (a URI)")
     new.add_argument("--name", help="a short name for its inbox topic, metrics and logs (default: from the source)")
@@ -83,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--event-type", action="append", help='such as "application.*"; may be repeated (default: all)')
     new.add_argument("--max-age-days", type=_age, help='how old its events may be, or "unlimited"')
     new.add_argument("--inbox", action="store_true", help="it may also write to its inbox topic")
+    operator = commands.add_parser("operator", help="make a key of an operator, who may settle dead letters")
+    operator.add_argument("--name", required=True, help="who it is, as decisions will name them")
     return parser
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 
+from qos_intake import openapi_dead_letters
 from qos_intake.content_modes import BATCHED, JSON, LINES, STRUCTURED
 from qos_intake.problems import MEDIA_TYPE, Problem
 from qos_intake.results import Accepted, Answer, Rejected, Unavailable
@@ -184,11 +185,11 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = made()
         components = document.setdefault("components", {})
-        components["securitySchemes"] = _SECURITY_SCHEMES
+        components["securitySchemes"] = _SECURITY_SCHEMES | openapi_dead_letters.SECURITY_SCHEMES
         schemas = components.setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        schemas.update(_COMPONENTS)
+        schemas.update(_COMPONENTS | openapi_dead_letters.COMPONENTS)
         for path in document["paths"].values():
             for operation in path.values():
                 answers = operation["responses"]

@@ -41,6 +41,7 @@ REASONS: Final = MappingProxyType(
         "tombstone": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no event"),
         # who sends it
         "unauthenticated": (HTTPStatus.UNAUTHORIZED, "No valid API key"),
+        "operators_only": (HTTPStatus.FORBIDDEN, "Operators only"),
         "wrong_source": (HTTPStatus.FORBIDDEN, "The event names another source"),
         "type_not_allowed": (HTTPStatus.FORBIDDEN, "The source may not emit this type"),
         "source_not_allowed": (HTTPStatus.FORBIDDEN, "The source may not emit for this organisation"),
@@ -65,6 +66,7 @@ REASONS: Final = MappingProxyType(
 RULES: Final = MappingProxyType(
     {
         "unauthenticated": "a key of a known source in X-API-Key, or in Authorization: Bearer",
+        "operators_only": "a key of an operator, as the sources file names them",
         "overloaded": f"send it again after {RETRY_AFTER_SECONDS} seconds, with the same id",
         "broker_unavailable": f"send it again after {RETRY_AFTER_SECONDS} seconds, with the same id",
         "starting": f"send it again after {RETRY_AFTER_SECONDS} seconds, with the same id",

@@ -54,18 +54,20 @@ class Intake:
         rows: Sequence[int] | None = None,
         single: bool = False,
         recorded_at: Sequence[datetime] | None = None,
+        again: bool = False,
     ) -> list[Result]:
         """Judge every document, publish the good ones, and say what became of each once Kafka has acknowledged.
 
         One bad event never keeps the others out. Results are numbered by `rows` where given, else by their index,
         unless the event is a `single` one. `recorded_at` is what age and future are measured against, one instant a
-        document: the append times of inbox records; else it is now.
+        document: the append times of inbox records; else it is now. `again`: they are recorded anew now, so that what
+        was in the future then may have come.
         """
         now = self._clock.now()
         verdicts: list[Verdict] = []
         for number, document in enumerate(documents):
             at = recorded_at[number] if recorded_at else now
-            verdicts.append(self.judge(document, source=source, decode=decode, at=at))
+            verdicts.append(self.judge(document, source=source, decode=decode, at=at, latest=now if again else at))
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
         answers = iter(await self._publish([event for event in verdicts if isinstance(event, Event)]))
@@ -101,8 +103,11 @@ class Intake:
             self._telemetry.event(source=source.name, event_type=event_type, outcome=outcome, count=count)
         return results
 
-    def judge(self, document: Document, *, source: Source, decode: Decode, at: datetime) -> Verdict:
-        """The event as it would be published, its free text masked, or why it is refused."""
+    def judge(
+        self, document: Document, *, source: Source, decode: Decode, at: datetime, latest: datetime | None = None
+    ) -> Verdict:
+        """The event as it would be published, its free text masked, or why it is refused. Its age is measured against
+        `at`, and whether it lies in the future against `latest`, else `at` too."""
         if isinstance(document, RejectedEvent):
             return Refusal(document)
         try:
@@ -110,7 +115,7 @@ class Intake:
         except RejectedEvent as error:
             return Refusal(error)
         try:
-            check_not_in_future(event, at, self._rules)
+            check_not_in_future(event, latest or at, self._rules)
             self._authorise(event, source, at)
         except RejectedEvent as error:
             return Refusal(error, event)

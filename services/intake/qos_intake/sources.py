@@ -1,4 +1,4 @@
-"""Who may emit what: the sources file, and the source that a key belongs to.
+"""Who may emit what and who operates: the sources file, and whose a key is.
 
 Keys are random with 256 bits, so a plain SHA-256 is the right hash: there is nothing to guess that a slow, salted hash
 would protect, and a slow hash would cost every request. The hashes of all sources are compared in constant time.
@@ -12,7 +12,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,8 +40,14 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inbox: bool = False
 
 
+class _Operator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Name
+    key_sha256: Annotated[tuple[KeyHash, ...], Meta(min_length=1)]
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     sources: Annotated[tuple[_Entry, ...], Meta(min_length=1)]
+    operators: tuple[_Operator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +71,41 @@ class Source:
         return self.organisations is None or not self.organisations.isdisjoint(organisations)
 
 
-class Sources:
-    """All sources of this deployment."""
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody of the staff, who may settle dead letters; `name` is what is kept of who did it."""
 
-    def __init__(self, sources: Collection[Source]) -> None:
+    name: str
+    key_hashes: tuple[bytes, ...]
+
+
+class Sources:
+    """All sources of this deployment, and who operates it."""
+
+    def __init__(self, sources: Collection[Source], operators: Collection[Operator] = ()) -> None:
         self.all = tuple(sources)
+        self.operators = tuple(operators)
 
     def authenticate(self, key: str) -> Source | None:
         """The source that a key belongs to. Takes as long for a wrong key as for a right one."""
-        given = key_hash(key)
-        found = None
-        for source in self.all:
-            for known in source.key_hashes:
-                if hmac.compare_digest(given, known):
-                    found = source
-        return found
+        return _owner(key, self.all)
+
+    def operator(self, key: str) -> Operator | None:
+        """The operator that a key belongs to; as `authenticate`."""
+        return _owner(key, self.operators)
+
+
+_Holder = TypeVar("_Holder", Source, Operator)
+
+
+def _owner(key: str, holders: Collection[_Holder]) -> _Holder | None:
+    given = key_hash(key)
+    found = None
+    for holder in holders:
+        for known in holder.key_hashes:
+            if hmac.compare_digest(given, known):
+                found = holder
+    return found
 
 
 def key_hash(key: str) -> bytes:
@@ -99,11 +125,16 @@ def load_sources(path: Path, *, max_age_days: int) -> Sources:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise NotConfigured(setting=SETTING, remedy=f"the file must be TOML ({error})") from error
     try:
-        entries = msgspec.convert(document, _File).sources
+        file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
         raise NotConfigured(setting=SETTING, remedy=f"an entry doesn't fit ({error})") from error
-    _refuse_repeats(entries)
-    return Sources([_source(entry, max_age_days) for entry in entries])
+    _refuse_repeats(file)
+    operators = [_operator(entry) for entry in file.operators]
+    return Sources([_source(entry, max_age_days) for entry in file.sources], operators)
+
+
+def _operator(entry: _Operator) -> Operator:
+    return Operator(entry.name, tuple(bytes.fromhex(each) for each in entry.key_sha256))
 
 
 def _source(entry: _Entry, max_age_days: int) -> Source:
@@ -125,12 +156,13 @@ def _source(entry: _Entry, max_age_days: int) -> Source:
     )
 
 
-def _refuse_repeats(entries: tuple[_Entry, ...]) -> None:
+def _refuse_repeats(file: _File) -> None:
     """A source, a name or a key that stands twice would make it a matter of luck which entry decides."""
     for what, values in (
-        ("source", [entry.source for entry in entries]),
-        ("name", [entry.name for entry in entries]),
-        ("key_sha256", [each for entry in entries for each in entry.key_sha256]),
+        ("source", [entry.source for entry in file.sources]),
+        ("name", [entry.name for entry in file.sources]),
+        ("operator", [entry.name for entry in file.operators]),
+        ("key_sha256", [key for keys in (file.sources, file.operators) for entry in keys for key in entry.key_sha256]),
     ):
         if len(set(values)) < len(values):
             raise NotConfigured(setting=SETTING, remedy=f"the same {what} stands in it twice")

@@ -12,6 +12,7 @@ from qos_processing.assessing import Assessing
 from qos_processing.assessor import LevelAssessor
 from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
+from qos_processing.decisions import DecisionFollower
 from qos_processing.horizon import Horizon
 from qos_processing.leader import Leader
 from qos_processing.outbox import Publisher
@@ -62,10 +63,12 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         rejudging = Rejudging(
             transactions, calendar=calendar, clock=clock, sla_results=counters.sla_results, owned=lambda: service.owned
         )
-        leader = _leader(settings, transactions, calendar, clock, counters.sla_results)
+        decisions = DecisionFollower(transactions, settings)
+        leader = _leader(settings, transactions, calendar, clock, counters.sla_results, decisions)
         LEADER.gauge(registry).set_function(lambda: leader.leading)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
+        await decisions.catch_up()
         await serve(
             settings,
             service,
@@ -92,6 +95,7 @@ def _leader(
     calendar: Calendar,
     clock: Clock,
     sla_results: SlaResults,
+    decisions: DecisionFollower,
 ) -> Leader:
     """What one worker does for all: publish the outbox, announce what falls due, assess levels."""
     outgoing = Outgoing(settings.event_type_prefix)
@@ -109,7 +113,7 @@ def _leader(
     assessor = LevelAssessor(transactions, assessing, clock=clock, outgoing=outgoing)
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
-    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run]
+    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
     return Leader(settings.database_url, tasks)
 
 

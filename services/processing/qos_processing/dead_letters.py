@@ -1,13 +1,15 @@
 """Records that can't be accepted: kept with their position, their reason and their bytes, and never in the way."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from qos_domain import refusals
 from qos_domain.errors import BrokenInvariant, RejectedEvent
 from qos_processing.ports import Message, Record
-from qos_runtime.dead_letters import dead_letter_id, encode_dead_letter, encode_headers
+from qos_runtime.dead_letters import DeadLetterDecision, dead_letter_id, encode_dead_letter, encode_headers
 from qos_runtime.topics import DEAD_LETTERS
 
 REASONS: tuple[str, ...] = (*refusals.REASONS, "wrong_partition")
@@ -19,17 +21,20 @@ class TooManyDeadLetters(BrokenInvariant):
 
     def __init__(self, *, topic: str, partition: int, dead: int, window: int, limit: int) -> None:
         super().__init__(
-            f"{topic}-{partition}: {dead} of the last {window} records can't be accepted, the limit is {limit};"
-            " nothing of this batch was stored. See the reasons in dead_letters and mend what wrote them, or raise"
-            " QOS_PROCESSING_DEAD_LETTER_SHARE to let them pass"
+            f"{topic}-{partition}: {dead} of the last {window} records can't be accepted and aren't settled, the limit"
+            f" is {limit}; nothing of this batch was stored. See why with `qos dead-letters list --position"
+            f" {topic}-{partition}`; mend what wrote or what reads them, then settle them with `qos dead-letters"
+            " redrive` or `discard` and start again: settled ones don't count. Or raise"
+            " QOS_PROCESSING_DEAD_LETTER_SHARE to let them pass, and redrive them later"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterLimit:
-    """At most `share` of any `window` consecutive offsets of a partition may be dead letters.
+    """At most `share` of any `window` consecutive offsets of a partition may be dead letters that nobody has settled.
 
-    It is counted from what is stored, by position: it means the same after a restart as before it.
+    It is counted from what is stored, by position: it means the same after a restart as before it. Settled ones don't
+    count: an operator has seen them, and after a fault is mended the next bad record must not stop the worker again.
     """
 
     share: float = 0.2
@@ -38,6 +43,13 @@ class DeadLetterLimit:
     @property
     def most(self) -> int:
         return int(self.share * self.window)
+
+
+class Decided(NamedTuple):
+    """A decision about a dead letter, and when the broker appended it."""
+
+    decision: DeadLetterDecision
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from qos_processing.dead_letters import DeadLetter
+from qos_processing.dead_letters import DeadLetter, Decided
 from qos_processing.ports import Message
 from qos_processing.postgres import PartitionState
 from qos_processing.transactions import Connection
@@ -40,7 +40,20 @@ _WRITE_DEAD_LETTERS = """
     ) AS n
     ON CONFLICT (topic, partition, "offset") DO NOTHING
 """
-_COUNT_DEAD_LETTERS = 'SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3'
+_COUNT_OPEN_DEAD_LETTERS = """
+    SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND state = 'open'
+"""
+_SETTLE_DEAD_LETTERS = """
+    UPDATE dead_letters d
+    SET state = n.state, decided_by = n.decided_by, decided_at = n.decided_at,
+        reason = coalesce(n.reason, d.reason), field = coalesce(n.field, d.field), rule = coalesce(n.rule, d.rule)
+    FROM unnest(
+        $1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
+        $7::text[], $8::text[], $9::text[]
+    ) AS n (topic, partition, "offset", state, decided_by, decided_at, reason, field, rule)
+    WHERE d.topic = n.topic AND d.partition = n.partition AND d."offset" = n."offset"
+        AND (d.decided_at IS NULL OR d.decided_at <= n.decided_at)
+"""
 _FORGET_DEAD_LETTERS = """
     WITH forgotten AS (DELETE FROM dead_letters WHERE created_at < $1 RETURNING 1) SELECT count(*) FROM forgotten
 """
@@ -110,10 +123,22 @@ async def write_dead_letters(connection: Connection, letters: Sequence[DeadLette
     await connection.execute(_WRITE_DEAD_LETTERS, letters[0].topic, letters[0].partition, now, *columns)
 
 
-async def count_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:
-    """How many dead letters there are at or after an offset."""
-    count: int = await connection.fetchval(_COUNT_DEAD_LETTERS, topic, partition, from_offset)
+async def count_open_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:
+    """How many dead letters there are at or after an offset that nobody has settled."""
+    count: int = await connection.fetchval(_COUNT_OPEN_DEAD_LETTERS, topic, partition, from_offset)
     return count
+
+
+async def settle_dead_letters(connection: Connection, decided: Sequence[Decided]) -> None:
+    """Note what was decided, one decision a letter; of letters that aren't here nothing, an older decision neither."""
+    columns = zip(
+        *(
+            (each.topic, each.partition, each.offset, each.state, each.by, at, each.reason, each.field, each.rule)
+            for each, at in decided
+        ),
+        strict=True,
+    )
+    await connection.execute(_SETTLE_DEAD_LETTERS, *columns)
 
 
 async def forget_dead_letters(connection: Connection, before: datetime) -> int:

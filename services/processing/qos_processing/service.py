@@ -254,7 +254,7 @@ class ProcessingService:
     ) -> None:
         limit = self._dead_letter_limit
         await postgres_outbox.write_dead_letters(connection, letters, now)
-        dead = await postgres_outbox.count_dead_letters(
+        dead = await postgres_outbox.count_open_dead_letters(
             connection, batch.topic, batch.partition, batch.next_offset - limit.window
         )
         if dead > limit.most:

@@ -1,12 +1,16 @@
-"""What a record on the topic `dead-letters` looks like, whoever could not use the original."""
+"""What stands on the topics `dead-letters` and `dead-letter-decisions`, whoever could not use the original."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from qos_domain.errors import RejectedEvent
+
+State: TypeAlias = Literal["open", "redriven", "discarded"]
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 
 class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +31,69 @@ class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
     value: str | None
     headers: list[tuple[str, str | None]]
 
+    def original(self) -> "Original":
+        """The record's own bytes."""
+        return Original(
+            key=_bytes(self.key),
+            value=_bytes(self.value),
+            headers=tuple((name, _bytes(content)) for name, content in self.headers),
+        )
+
+
+class Original(NamedTuple):
+    """The bytes of a record that could not be used. They may hold personal data."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class DeadLetterDecision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """JSON: what an operator (`by`) had done with a dead letter; when, is the append time. The last one counts.
+
+    `state` open: it was to be driven in again and is refused still, now for this reason. `written`: where the event
+    stands that was made of it (topic-partition-offset). `edited`: it was repaired before.
+    """
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    state: State
+    by: str
+    reason: str | None = None
+    field: str | None = None
+    rule: str | None = None
+    written: str | None = None
+    edited: bool = False
+
+
+class Position(NamedTuple):
+    """Where the original of a dead letter stands. `topic` is the base name."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+decode_dead_letter: Final = msgspec.json.Decoder(DeadLetterBody).decode
+decode_decision: Final = msgspec.json.Decoder(DeadLetterDecision).decode
+encode_decision: Final = msgspec.json.Encoder().encode
+
 
 def dead_letter_id(topic: str, partition: int, offset: int) -> str:
     """The same record gives the same id."""
     return f"{topic}-{partition}-{offset}"
+
+
+def position_of(letter_id: str) -> Position | None:
+    """The inverse of `dead_letter_id`; None for what isn't such an id."""
+    topic, _, rest = letter_id.rpartition("-")
+    topic, _, partition = topic.rpartition("-")
+    numbers = (partition, rest)
+    if not topic or not all(each.isascii() and each.isdecimal() and len(each) < 19 for each in numbers):
+        return None
+    return Position(topic, int(partition), int(rest))
 
 
 def encode_dead_letter(
@@ -69,3 +132,7 @@ def encode_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[st
 
 def _base64(content: bytes | None) -> str | None:
     return None if content is None else b64encode(content).decode()
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else b64decode(text)

@@ -27,6 +27,7 @@ PUBLICATIONS = "publications"
 QOS_LEVELS = "qos-levels"
 SLA_EVENTS = "sla-events"
 DEAD_LETTERS = "dead-letters"
+DEAD_LETTER_DECISIONS = "dead-letter-decisions"
 
 
 class TopicSettings(Protocol):
@@ -74,12 +75,17 @@ def inbox(source: str) -> TopicDefinition:
 
 
 INPUT: tuple[TopicDefinition, ...] = tuple(TopicDefinition(name=name, retention_ms=FOREVER) for name in INPUT_TOPICS)
+DEAD_LETTER_TOPICS: tuple[TopicDefinition, ...] = (
+    TopicDefinition(name=DEAD_LETTERS, retention_ms=30 * DAY_MS, max_message_bytes=MAX_DEAD_LETTER_BYTES),
+    # Longer than what it is about, which a segment may keep beyond its time: a letter never forgets that it is settled.
+    TopicDefinition(name=DEAD_LETTER_DECISIONS, retention_ms=60 * DAY_MS),
+)
 TOPICS: tuple[TopicDefinition, ...] = (
     *INPUT,
     TopicDefinition(name=PUBLICATIONS, retention_ms=FOREVER),
     TopicDefinition(name=QOS_LEVELS, retention_ms=FOREVER, cleanup_policy="compact"),
     TopicDefinition(name=SLA_EVENTS, retention_ms=30 * DAY_MS),
-    TopicDefinition(name=DEAD_LETTERS, retention_ms=30 * DAY_MS, max_message_bytes=MAX_DEAD_LETTER_BYTES),
+    *DEAD_LETTER_TOPICS,
 )
 
 

@@ -18,7 +18,7 @@ from qos_domain.events import INPUT_TOPICS
 from qos_intake import bootstrap as intake
 from qos_intake.settings import IntakeSettings
 from qos_intake.sources import load_sources
-from qos_local.kubernetes import document, topics
+from qos_local.kubernetes import rules, text_of, topics
 from qos_metrics import bootstrap as metrics
 from qos_metrics.settings import MetricsSettings
 from qos_processing.settings import ProcessingSettings
@@ -27,6 +27,7 @@ from qos_runtime.health import Health
 from qos_runtime.health_server import health_server
 from qos_runtime.settings import RuntimeSettings
 from support.environment import SETTINGS, required, usual_port, variables
+from support.manifest_tools import ROOT
 from support.manifests import K8S, Manifests, Pod
 
 pytestmark = pytest.mark.timeout(900)
@@ -192,13 +193,21 @@ def test_the_sources_file_is_one_and_lets_nobody_in(manifests: Manifests, tmp_pa
 def test_the_topics_are_those_of_the_code(production: Manifests) -> None:
     settings = production.one("ConfigMap", "qos-settings")["data"]
     partitions, replicas = int(settings["QOS_PARTITIONS"]), int(settings["QOS_REPLICATION_FACTOR"])
-    made = document(
+    made = text_of(
         topics(partitions=partitions, replication_factor=replicas),
         f"topics --partitions {partitions} --replication-factor {replicas}",
     )
     file = K8S / "overlays" / "production" / "kafka-topics.yaml"
     assert file.read_text("utf-8") == made, f"{file.name} is stale: its first line says how to make it"
     assert {topic["metadata"]["name"] for topic in production.of("KafkaTopic")} >= set(INPUT_TOPICS)
+
+
+def test_the_rules_are_those_of_prometheus() -> None:
+    """The same groups, so that an alert is one whoever loads it; the order of the files is that of the shell."""
+    files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+    named = " ".join(str(file.relative_to(ROOT)) for file in files)
+    file = K8S / "components" / "monitoring" / "rules.yaml"
+    assert file.read_text("utf-8") == text_of([rules(files)], f"rules {named}"), f"{file.name} is stale"
 
 
 def test_there_are_brokers_for_all_copies_and_workers_for_all_partitions(production: Manifests) -> None:

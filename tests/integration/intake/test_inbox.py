@@ -51,11 +51,17 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
     feedback = mail("e-comment", type="jp.lg.tokyo.qos.feedback.submitted.v1", data=comment)
     bad: list[tuple[bytes | None, str, str]] = [
         (b"{poison", "malformed_json", "value"),
+        (b'{"id": "\xff\xfe"}', "malformed_json", "value"),
         (json.dumps(mail("e-bad", data={"channel": "fax"})).encode(), "invalid_field", "data.channel"),
         (json.dumps(mail("e-other", source="urn:tokyo:counter")).encode(), "wrong_source", "source"),
         (json.dumps(mail("e-future") | {"time": "2049-01-01T00:00:00Z"}).encode(), "time_in_future", "time"),
+        (json.dumps(mail("e-vanished", type="jp.lg.tokyo.qos.vanished.v1")).encode(), "unknown_type", "type"),
+        (json.dumps({"specversion": "1.0", "id": "e-empty"}).encode(), "missing_field", "source"),
+        (b"\xff" * 1_000_000, "too_large", "value"),
         (None, "malformed_json", "value"),
     ]
+    strange: list[tuple[str, bytes | None]] = [("", b""), ("trace", None), ("content-type", b"\xff"), ("x", b"\xfe")]
+    half = [("ce_id", b"e-half"), ("ce_specversion", b"\xff"), ("content-type", b"application/json")]
     async with running_intake(settings, keys) as intake, emitter(settings) as producer:
 
         async def exists() -> bool:
@@ -64,7 +70,8 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
         await eventually(exists, within=60)
         await producer.send_and_wait(inbox, json.dumps(mail("e-1")).encode(), partition=0)
         for value, _, _ in bad:
-            await producer.send_and_wait(inbox, value, key=b"anything", partition=0)
+            await producer.send_and_wait(inbox, value, key=b"anything", partition=0, headers=strange)
+        await producer.send_and_wait(inbox, json.dumps(mail("")["data"]).encode(), headers=half, partition=0)
         await producer.send_and_wait(inbox, json.dumps(mail("")["data"]).encode(), headers=headers, partition=0)
         await producer.send_and_wait(inbox, json.dumps(feedback).encode(), partition=0)
 
@@ -78,12 +85,14 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
 
     letters.sort(key=lambda letter: letter["offset"])
     assert [(each["topic"], each["partition"], each["offset"]) for each in letters] == [
-        (INBOX, 0, offset) for offset in range(1, 6)
+        (INBOX, 0, offset) for offset in range(1, len(bad) + 2)
     ]
+    *letters, half_an_event = letters
+    assert (half_an_event["reason"], half_an_event["field"]) == ("invalid_field", "specversion")
     assert [(each["reason"], each["field"]) for each in letters] == [(reason, field) for _, reason, field in bad]
     assert [each["value"] and b64decode(each["value"]) for each in letters] == [value for value, _, _ in bad]
     assert all(each["rule"] and each["appended_at"] and each["id"] for each in letters)
-    assert 'qos_intake_relayed_total{outcome="dead_letter",source="e-application"} 5.0' in metrics
+    assert 'qos_intake_relayed_total{outcome="dead_letter",source="e-application"} 10.0' in metrics
     assert 'qos_intake_relayed_total{outcome="relayed",source="e-application"} 3.0' in metrics
 
 

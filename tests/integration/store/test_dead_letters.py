@@ -7,8 +7,15 @@ from datetime import timedelta
 import pytest
 
 from qos_domain.acceptance import encode_cloudevent
-from qos_processing.dead_letters import DeadLetterLimit, TooManyDeadLetters
+from qos_processing import postgres_outbox
+from qos_processing.dead_letters import DeadLetterLimit, Decided, TooManyDeadLetters
+from qos_processing.decisions import DecisionFollower
 from qos_processing.retention import Retention
+from qos_runtime.dead_letters import DeadLetterDecision, State, encode_decision
+from qos_runtime.errors import TopicsNotReady
+from qos_runtime.kafka import admin_client, producer
+from qos_runtime.settings import RuntimeSettings
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, create_topics
 from support.builders import happened, registered, tokyo
 from support.log import RULES
 from support.processing import Processing, processing, replayed
@@ -101,6 +108,87 @@ async def test_when_most_records_are_poison_the_worker_stops(database_url: str) 
                 await service.process(batch)
         assert await p.pool.fetchval("SELECT count(*) FROM dead_letters") == 5
         assert await p.service.start_offset("applications", 0) == 5
+
+
+def decided(letter: int, state: State, *, at: str = "2025-05-20 12:00", reason: str | None = None) -> Decided:
+    """About a letter of applications-0."""
+    decision = DeadLetterDecision(
+        id=f"applications-0-{letter}",
+        topic="applications",
+        partition=0,
+        offset=letter,
+        state=state,
+        by="saito",
+        reason=reason,
+        field=reason and "data.channel",
+        rule=reason and "a channel",
+    )
+    return Decided(decision, tokyo(at))
+
+
+async def test_settled_letters_do_not_count_towards_the_limit_and_keep_their_place(database_url: str) -> None:
+    """Their records stay refused where they stand; but somebody has seen them."""
+    limit = DeadLetterLimit(share=0.5, window=10)
+    async with processing(database_url, partitions=1, dead_letter_limit=limit) as p:
+        for _ in range(5):
+            p.log.append_raw("applications", KEY, b"{", AT)
+        await p.catch_up()
+        for _ in range(2):
+            p.log.append_raw("applications", KEY, b"{", AT)
+        (batch,) = p.log.new()
+        advice = "qos dead-letters list --position applications-0`.* redrive` or `discard`"
+        with pytest.raises(TooManyDeadLetters, match=advice):
+            await p.service.process(batch)
+        async with p.pool.acquire() as connection:
+            await postgres_outbox.settle_dead_letters(connection, [decided(0, "redriven"), decided(3, "open")])
+            with pytest.raises(TooManyDeadLetters, match="6 of the last 10 records"):
+                await p.another_service().process(batch)
+            await postgres_outbox.settle_dead_letters(connection, [decided(1, "discarded")])
+        await p.another_service().process(batch)
+        states = await p.pool.fetch('SELECT state, decided_by FROM dead_letters ORDER BY "offset"')
+        open_ones = [("open", None)]
+        assert [tuple(row) for row in states] == [
+            ("redriven", "saito"),
+            ("discarded", "saito"),
+            *open_ones,
+            ("open", "saito"),
+            *open_ones * 3,
+        ]
+
+
+async def test_decisions_are_followed_from_the_topic(runtime_settings: RuntimeSettings) -> None:
+    """The last one about a letter counts, whatever was read before; what is no decision is passed over."""
+    async with processing(runtime_settings.database_url, partitions=1) as p:
+        for _ in range(3):
+            p.log.append_raw("applications", KEY, b"{", AT)
+        await p.catch_up()
+        async with admin_client(runtime_settings) as admin:
+            await create_topics(admin, runtime_settings)
+        topic = runtime_settings.topic(DEAD_LETTER_DECISIONS)
+        async with producer(runtime_settings, client_id="test") as sender:
+            for each, _ in (
+                decided(0, "open", reason="invalid_field"),
+                decided(1, "discarded"),
+                decided(1, "redriven"),
+                decided(99, "discarded"),
+            ):
+                await sender.send_and_wait(topic, encode_decision(each), each.id.encode())
+            await sender.send_and_wait(topic, b"{", b"poison")
+        follower = DecisionFollower(p.transactions, runtime_settings)
+        for _ in range(2):
+            await follower.catch_up()
+            letters = await p.pool.fetch('SELECT state, reason, field FROM dead_letters ORDER BY "offset"')
+            assert [tuple(row) for row in letters] == [
+                ("open", "invalid_field", "data.channel"),
+                ("redriven", "malformed_json", "value"),
+                ("open", "malformed_json", "value"),
+            ]
+
+
+async def test_a_worker_without_the_topic_of_decisions_is_told_so(runtime_settings: RuntimeSettings) -> None:
+    async with processing(runtime_settings.database_url) as p:
+        with pytest.raises(TopicsNotReady, match=runtime_settings.topic(DEAD_LETTER_DECISIONS)):
+            await DecisionFollower(p.transactions, runtime_settings).catch_up()
 
 
 async def test_dead_letters_are_forgotten_after_thirty_days(p: Processing) -> None:

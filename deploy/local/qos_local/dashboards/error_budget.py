@@ -36,6 +36,7 @@ def error_budget(site: Site) -> Page:
                 "標準処理期間の遵守と、目標が許す余裕。",
             ),
             since="now-30d",
+            refresh="5m",
         )
         .row(say("All procedures", "全手続"), _all(site))
         .row(say("Burn rate", "消費速度"), [_burn_rates(site, "3d"), _burn_rates(site, "28d")])

@@ -21,7 +21,7 @@ class Page:
     """A dashboard in the making: rows of panels, under one title."""
 
     def __init__(
-        self, site: Site, name: str, title: str, about: str, *, since: str = "now-90d", refresh: str = "5m"
+        self, site: Site, name: str, title: str, about: str, *, since: str = "now-90d", refresh: str = "15m"
     ) -> None:
         self.name = name
         self._site = site

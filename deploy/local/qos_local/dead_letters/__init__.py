@@ -1,0 +1,1 @@
+"""`qos dead-letters`: what could not be used, through the operators' API of intake."""
