@@ -118,7 +118,7 @@ mkdir "$work/sources"
 fetch_wheels &
 wheels=$!
 if [ -z "$base" ]; then
-  apt_sources >"$work/sources/debian.list" || fail "This machine's apt knows no Debian $suite." 'name one: --mirror URL'
+  apt_sources >"$work/sources/debian.list" || fail "This machine's apt knows no Debian $suite." 'apt-get update, or name one: --mirror URL'
   base=localhost/qos-base:$suite
   "${store[@]}" inspect --type image "$base" >/dev/null 2>&1 ||
     make_base "$(awk -v suite="$suite" '$3 == suite {print $2; exit}' "$work/sources/debian.list")"

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "deploy" / "images"
 TARGETS = ("intake", "processing", "metrics", "tools")
 USER = 10001
+# Beside what the user of this machine has built.
+_TAG = ("--tag", "test")
 
 
 def build_images(output: Path) -> None:
@@ -31,7 +33,7 @@ def build_images(output: Path) -> None:
     if reason:
         absent(reason)
     built = subprocess.run(
-        [IMAGES / "build.sh", "--output", output, *TARGETS], capture_output=True, text=True, check=False
+        [IMAGES / "build.sh", *_TAG, "--output", output, *TARGETS], capture_output=True, text=True, check=False
     )
     assert built.returncode == 0, built.stderr
 
@@ -76,4 +78,4 @@ def _command(
 ) -> list[str]:
     options = [part for name, value in (env or {}).items() for part in ("--env", f"{name}={value}")]
     options += [part for volume in volumes for part in ("--volume", volume)]
-    return [str(IMAGES / "run.sh"), *options, target, *command]
+    return [str(IMAGES / "run.sh"), *_TAG, *options, target, *command]

@@ -31,6 +31,7 @@ from qos_processing.transactions import Transactions
 from qos_runtime.postgres import Pool, create_pool
 from qos_runtime.tracing import OFF, Tracing
 from support.builders import tokyo
+from support.live_results import LiveResults
 from support.log import Log
 
 
@@ -130,7 +131,7 @@ class Processing:
 
     async def buckets(self) -> dict[str, dict[Row, int]]:
         """Day buckets by procedure, without those that are 0: what `Replay.buckets` gives."""
-        return await stored_buckets(self.pool)
+        return await LiveResults(self.pool).buckets()
 
     async def scope_buckets(self) -> dict[tuple[bool, Row], int]:
         """Buckets of (whether of everything, organisation and the rest), as a reader adds them up, without 0."""
@@ -173,22 +174,6 @@ class Processing:
             table: sorted((tuple(row) for row in await self.pool.fetch(f"SELECT t.*::text FROM {table} t")), key=str)  # noqa: S608
             for (table,) in tables
         }
-
-
-async def stored_buckets(pool: Pool) -> dict[str, dict[Row, int]]:
-    """As `Processing.buckets`, of any database."""
-    found: dict[str, dict[Row, int]] = {}
-    for row in await pool.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
-        key = Row(
-            row["organisation_id"],
-            row["date"].toordinal(),
-            row["channel"],
-            row["online"],
-            row["measure"],
-            row["bin"],
-        )
-        found.setdefault(row["procedure_id"], {})[key] = row["value"]
-    return found
 
 
 @asynccontextmanager
