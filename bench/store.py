@@ -1,7 +1,8 @@
 """How fast the transaction of a batch is: `DATABASE_URL=... python bench/store.py [--cases N] [--batch N ...]`.
 
 Folds the events of a simulated year into a database of its own on that server, without Kafka, and prints events
-committed a second for each size of batch, with the topics of a partition number one by one and together.
+committed a second for each size of batch, with the topics of a partition number one by one and together. `--tracing off
+otlp` does each with tracing off and on; then spans go to a collector that forgets them.
 """
 
 import argparse
@@ -10,11 +11,15 @@ import cProfile
 import gc
 import os
 import pstats
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import product
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -25,6 +30,7 @@ from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_local.simulation.simulate import simulate
 from qos_processing.aligning import align
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
 from qos_processing.ports import Batch, Record
@@ -32,7 +38,10 @@ from qos_processing.service import ProcessingService
 from qos_processing.transactions import Transactions
 from qos_runtime.clock import SystemClock
 from qos_runtime.kafka import partition_of
+from qos_runtime.logging import configure_logging
 from qos_runtime.postgres import create_pool
+from qos_runtime.settings import RuntimeSettings
+from qos_runtime.tracing import start_tracing
 
 PARTITIONS = 8
 RULES = AcceptanceRules()
@@ -47,7 +56,9 @@ def log_of(events: tuple[Event, ...]) -> LogPartitions:
     for number, event in enumerate(events):
         key = event.data.procedure_id.encode()
         records = log[event.topic, partition_of(key, PARTITIONS)]
-        records.append(Record(key, encode_cloudevent(event, RULES), (), len(records), began_ms + number))
+        # Ten events of a POST: intake gives all of them the same, if it traces.
+        headers = (("traceparent", f"00-{number // 10 + 1:032x}-{number // 10 + 1:016x}-01".encode()),)
+        records.append(Record(key, encode_cloudevent(event, RULES), headers, len(records), began_ms + number))
     return log
 
 
@@ -71,27 +82,59 @@ def rounds(log: LogPartitions, most: int, *, together: bool) -> Iterator[list[Ba
             yield from [now] if together and now else [[batch] for batch in now]
 
 
-async def run(database_url: str, cases: int, most: int, *, together: bool, profile: bool) -> None:
+@contextmanager
+def forgetful_collector() -> Iterator[None]:
+    """What the OTLP exporter of this process sends to for the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is told of it."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def run(
+    database_url: str, cases: int, most: int, *, together: bool, profile: bool, tracing: Literal["off", "otlp"]
+) -> None:
     await migrate(database_url)
     calendar = Calendar.load()
     simulation = simulate(seed=1, today=TODAY, cases=cases, calendar=calendar)
     registry, log = log_of(simulation.procedures), log_of(simulation.events)
     gc.freeze()  # the events of the simulation are no part of what is measured
-    pool = await create_pool(database_url, application_name="bench", min_size=2)
+    settings = RuntimeSettings(kafka_bootstrap_servers="unused", database_url=database_url, tracing=tracing)
+    traced = start_tracing(settings, service="bench")
+    pool = await create_pool(database_url, application_name="bench", min_size=2, tracing=traced)
     service = ProcessingService(
-        Transactions(pool, patience_seconds=5),
+        Transactions(pool, patience_seconds=5, registry=CollectorRegistry()),
         calendar=calendar,
         rules=RULES,
         clock=SystemClock(),
-        registry=CollectorRegistry(),
+        counters=Counters(CollectorRegistry()),
         partitions=PARTITIONS,
         dead_letter_limit=DeadLetterLimit(),
+        tracing=traced,
     )
     for batches in rounds(registry, most, together=together):
         await service.process(*batches)
     profiler = cProfile.Profile()
     count = len(simulation.events)
-    print(f"{count} events, {cases} cases; batches of {most}, topics {'together' if together else 'one by one'}")
+    print(
+        f"{count} events, {cases} cases; batches of {most}, topics {'together' if together else 'one by one'};"
+        f" tracing {tracing}"
+    )
     began, cpu = time.perf_counter(), time.process_time()
     if profile:
         profiler.enable()
@@ -111,6 +154,7 @@ async def run(database_url: str, cases: int, most: int, *, together: bool, profi
     ):
         print("   ", dict(line))
     await pool.close()
+    traced.close()
 
 
 @asynccontextmanager
@@ -128,11 +172,11 @@ async def database_on(server_url: str) -> AsyncIterator[str]:
         await connection.close()
 
 
-async def measure(server_url: str, cases: int, sizes: list[int], *, profile: bool) -> None:
-    for most in sizes:
-        for together in (False, True):
-            async with database_on(server_url) as database_url:
-                await run(database_url, cases, most, together=together, profile=profile)
+async def measure(given: argparse.Namespace) -> None:
+    for most in given.batch:
+        for together, tracing in product((False, True), given.tracing):
+            async with database_on(os.environ["DATABASE_URL"]) as database_url:
+                await run(database_url, given.cases, most, together=together, profile=given.profile, tracing=tracing)
 
 
 def main() -> None:
@@ -140,8 +184,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--batch", type=int, nargs="+", default=[500, 5_000])
     parser.add_argument("--profile", action="store_true")
-    arguments = parser.parse_args()
-    asyncio.run(measure(os.environ["DATABASE_URL"], arguments.cases, arguments.batch, profile=arguments.profile))
+    parser.add_argument("--tracing", nargs="+", choices=["off", "otlp"], default=["off"])
+    configure_logging(service="bench", level="WARNING", log_format="console")
+    with forgetful_collector():
+        asyncio.run(measure(parser.parse_args()))
 
 
 if __name__ == "__main__":

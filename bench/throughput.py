@@ -45,11 +45,12 @@ async def peers(topics: RuntimeSettings, seconds: float, *, say: Callable[[str],
     ):
         say(name)
         async with database(topics) as settings:
-            rates.append(await _peer(name, settings, f"bench.peers.{module}", *arguments, "--seconds", f"{seconds}"))
+            rates.append(await peer(name, settings, f"bench.peers.{module}", *arguments, "--seconds", f"{seconds}"))
     return rates
 
 
-async def _peer(name: str, settings: RuntimeSettings, module: str, *arguments: str) -> Rate:
+async def peer(name: str, settings: RuntimeSettings, module: str, *arguments: str) -> Rate:
+    """One peer, a program of its own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         env=environment(settings),
@@ -73,13 +74,18 @@ async def workers(topics: RuntimeSettings, backlog: int, count: int, *, progress
     The clock starts with the first committed batch, as it does for the peers with their first event.
     """
     async with database(topics) as settings:
-        connection = await asyncpg.connect(settings.database_url)
-        try:
-            processes = [worker(settings, number) for number in range(count)]
-            async with running(processes) as services:
-                return await _watch(connection, services, count, backlog, progress)
-        finally:
-            await connection.close()
+        return await work_off(settings, backlog, count, progress=progress)
+
+
+async def work_off(settings: RuntimeSettings, backlog: int, count: int, *, progress: Committed) -> Rate:
+    """The same, into the database of these settings."""
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        processes = [worker(settings, number) for number in range(count)]
+        async with running(processes) as services:
+            return await _watch(connection, services, count, backlog, progress)
+    finally:
+        await connection.close()
 
 
 async def _watch(

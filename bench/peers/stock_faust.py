@@ -20,6 +20,7 @@ from bench.peers.counting import Count
 from qos_domain.acceptance import AcceptanceRules, accept
 from qos_domain.calendar import Calendar
 from qos_domain.events import INPUT_TOPICS, Topic
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.ports import Batch, Record
 from qos_processing.service import ProcessingService
@@ -48,11 +49,11 @@ async def folding(settings: RuntimeSettings, stack: AsyncExitStack) -> Handle:
     pool = await create_pool(settings.database_url, application_name="bench-stock-faust")
     stack.callback(pool.terminate)
     service = ProcessingService(
-        Transactions(pool, patience_seconds=60),
+        Transactions(pool, patience_seconds=60, registry=CollectorRegistry()),
         calendar=Calendar.load(settings.calendar, settings.time_zone),
         rules=AcceptanceRules(type_prefix=settings.event_type_prefix),
         clock=SystemClock(),
-        registry=CollectorRegistry(),
+        counters=Counters(CollectorRegistry()),
         partitions=settings.partitions,
         dead_letter_limit=DeadLetterLimit(),
     )

@@ -23,7 +23,7 @@ from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
 from support.builders import tokyo
 from support.eventually import eventually
-from support.processing import stored_buckets
+from support.live_results import LiveResults
 from support.services import RunningService, running_service
 from support.stack import environment_of
 
@@ -69,7 +69,7 @@ async def test_thousands_are_driven_in_again_by_one_command_and_count_once(
         await eventually(lambda: count(pool, "dead_letters", len(events)), within=120)
         await eventually(lambda: count(pool, "outbox", 0), within=60)
         assert blind.stop() == 0
-    assert await stored_buckets(pool) == {}
+    assert await LiveResults(pool).buckets() == {}
 
     with (
         running_service(
@@ -85,7 +85,7 @@ async def test_thousands_are_driven_in_again_by_one_command_and_count_once(
     ):
         assert "redriven" in qos.run("redrive", "--reason", "unknown_type", "--yes")
         await eventually(lambda: processed(pool, 2 * len(events)), within=120)
-        assert await stored_buckets(pool) == replay.buckets()
+        assert await LiveResults(pool).buckets() == replay.buckets()
         assert await pool.fetchval("SELECT count(*) FROM dead_letters") == len(events)
 
         assert "There are none." in qos.run("redrive", "--reason", "unknown_type", "--yes")
@@ -101,7 +101,7 @@ async def test_thousands_are_driven_in_again_by_one_command_and_count_once(
         # Driven in a second time, on purpose: each is known already.
         assert "redriven" in qos.run("redrive", "--state", "redriven", "--reason", "unknown_type", "--yes")
         await eventually(lambda: processed(pool, 3 * len(events) + 3), within=120)
-        assert await stored_buckets(pool) == replay.buckets()
+        assert await LiveResults(pool).buckets() == replay.buckets()
         assert mended.stop() == 0
 
 

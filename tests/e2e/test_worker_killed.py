@@ -1,30 +1,23 @@
 """A worker is killed in the middle of a backlog. Two others finish it, and no figure tells that it ever happened."""
 
-import json
-import subprocess
-import sys
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import asyncpg
-import httpx
 import pytest
 
-from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
 from qos_domain.replay import Replay
-from qos_domain.rows import CaseRow, Row, decode_contributions
-from qos_local.demo.api import MetricsApi
-from qos_local.demo.checking import compare, compare_procedure
 from qos_local.simulation.simulate import Simulation, simulate
 from qos_processing.migrate import migrate
-from qos_runtime.kafka import admin_client, producer
+from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
 from support.eventually import eventually
+from support.folding import compare_with_fold
+from support.live_results import Connection, LiveResults, append
 from support.services import RunningService, running_service
 from support.stack import environment_of
 
@@ -32,8 +25,6 @@ TODAY = date(2026, 4, 1)
 WINDOW = "365d"
 # Small batches: the kill and both handovers happen between and inside many transactions.
 SMALL_BATCHES = {"QOS_PROCESSING_BATCH_RECORDS": "250"}
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @pytest.mark.timeout(400)
@@ -49,11 +40,11 @@ async def test_a_worker_is_killed_in_a_backlog_and_every_figure_is_exact(
         await work_off(connection, runtime_settings, len(events))
         replay = Replay(Calendar.load())
         replay.add_all(events)
-        assert await stored_cases(connection) == {
+        assert await LiveResults(connection).cases() == {
             key: (projection.case, projection.contributions) for key, projection in replay.projections()
         }
-        assert await stored_buckets(connection) == replay.buckets()
-        await compare_with_fold(runtime_settings, simulation, tmp_path, free_port)
+        assert await LiveResults(connection).buckets() == replay.buckets()
+        await metrics_equal_the_fold(runtime_settings, simulation, tmp_path, free_port)
     finally:
         await connection.close()
 
@@ -61,18 +52,9 @@ async def test_a_worker_is_killed_in_a_backlog_and_every_figure_is_exact(
 async def fill(settings: RuntimeSettings, events: list[Event]) -> None:
     """Append the events as they are sent: late, twice, out of order and corrected, as the simulation has them."""
     await migrate(settings.database_url)
-    rules = AcceptanceRules()
     async with admin_client(settings) as admin:
         await create_topics(admin, settings)
-    sender = producer(settings, client_id="test")
-    await sender.start()
-    try:
-        for event in events:
-            key = event.data.procedure_id.encode()
-            await sender.send(settings.topic(event.topic), encode_cloudevent(event, rules), key=key)
-        await sender.flush()
-    finally:
-        await sender.stop()
+    await append(settings, events)
 
 
 async def work_off(connection: Connection, settings: RuntimeSettings, records: int) -> None:
@@ -101,61 +83,8 @@ async def work_off(connection: Connection, settings: RuntimeSettings, records: i
             assert worker.stop() == 0
 
 
-async def stored_cases(connection: Connection) -> dict[tuple[str, str], tuple[CaseRow, dict[Row, int]]]:
-    """Every case that counts somewhere, as it is stored; one whose facts were all corrected away has no status."""
-    names = [name for name in CaseRow.__struct_fields__ if name != "suspended"]
-    cases = {}
-    for row in await connection.fetch("SELECT * FROM cases WHERE reference_date IS NOT NULL"):
-        # datemultirange: [from, to) pairs in order, the last one open while the case stands suspended.
-        suspended = tuple((span.lower, span.upper) for span in row["suspended"])
-        case = CaseRow(**{name: row[name] for name in names}, suspended=suspended)
-        cases[row["procedure_id"], row["application_id"]] = (case, decode_contributions(row["contributions"]))
-    return cases
-
-
-async def stored_buckets(connection: Connection) -> dict[str, dict[Row, int]]:
-    buckets: dict[str, dict[Row, int]] = {}
-    for row in await connection.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
-        key = Row(
-            row["organisation_id"],
-            row["date"].toordinal(),
-            row["channel"],
-            row["online"],
-            row["measure"],
-            row["bin"],
-        )
-        buckets.setdefault(row["procedure_id"], {})[key] = row["value"]
-    return buckets
-
-
-async def compare_with_fold(settings: RuntimeSettings, simulation: Simulation, directory: Path, port: int) -> None:
-    """Every figure and level that the metrics API gives is what `qos fold` makes of the same events."""
-    fold = fold_of(simulation, directory)
+async def metrics_equal_the_fold(settings: RuntimeSettings, simulation: Simulation, directory: Path, port: int) -> None:
     url = f"http://127.0.0.1:{port}"
     environment = {**environment_of(settings), "QOS_METRICS_PORT": str(port), "QOS_METRICS_STAFF_OPEN": "true"}
-    as_of = date.fromisoformat(fold["as_of"])
     with running_service("qos_metrics", environment, ready=f"{url}/health/ready", ready_within=60):
-        async with httpx.AsyncClient(timeout=60) as http:
-            api = MetricsApi(http, url)
-            parts = []
-            for procedure_id, folded in fold["procedures"].items():
-                answer = await api.procedure(procedure_id, as_of=as_of, window=WINDOW)
-                parts.append(compare_procedure(procedure_id, answer, folded))
-            everything = await api.all_indicators(as_of=as_of, window=WINDOW)
-            parts.append(compare("all", everything["indicators"], fold["all"]["total"]))
-    assert [str(difference) for _, differences in parts for difference in differences] == []
-    assert sum(count for count, _ in parts) > 1_000
-
-
-def fold_of(simulation: Simulation, directory: Path) -> dict[str, Any]:
-    rules = AcceptanceRules()
-    for name, events in (("procedures", simulation.procedures), ("events", simulation.events)):
-        lines = b"".join(encode_cloudevent(event, rules) + b"\n" for event in events)
-        (directory / f"{name}.ndjson").write_bytes(lines)
-    as_of = date.fromordinal(TODAY.toordinal() - 1)
-    command = [sys.executable, "-m", "qos_local", "fold", str(directory / "events.ndjson")]
-    command += ["--procedures", str(directory / "procedures.ndjson"), "--as-of", str(as_of)]
-    command += ["--window", WINDOW, "--format", "json"]
-    out = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
-    folded: dict[str, Any] = json.loads(out)
-    return folded
+        await compare_with_fold(url, simulation, directory, window=WINDOW)

@@ -21,6 +21,7 @@ from qos_intake.sources import load_sources
 from qos_runtime.kafka import admin_client, connection
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, INPUT, TOPICS, create_topics
+from qos_runtime.tracing import OFF, Tracing
 from support.builders import tokyo
 from support.eventually import eventually
 
@@ -160,11 +161,13 @@ async def create(settings: IntakeSettings, names: Sequence[str] = ()) -> None:
 
 
 @asynccontextmanager
-async def running_intake(settings: IntakeSettings, keys: Keys, *, wait: bool = True) -> AsyncIterator[RunningIntake]:
+async def running_intake(
+    settings: IntakeSettings, keys: Keys, *, wait: bool = True, tracing: Tracing = OFF
+) -> AsyncIterator[RunningIntake]:
     """The whole service but for the socket. With `wait` it is ready."""
     clock = StandingClock()
     sources = load_sources(keys.file, max_age_days=settings.max_age_days)
-    service = build(settings, sources=sources, clock=clock)
+    service = build(settings, sources=sources, clock=clock, tracing=tracing)
     transport = httpx.ASGITransport(app=service.app)
     async with running(service), httpx.AsyncClient(transport=transport, base_url="http://intake", timeout=60) as http:
 

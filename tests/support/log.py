@@ -28,13 +28,20 @@ class Log:
             self.append_raw(event.topic, key, encode_cloudevent(event, RULES), at or event.time)
 
     def append_raw(
-        self, topic: str, key: bytes | None, value: bytes | None, at: datetime, *, partition: int | None = None
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        at: datetime,
+        *,
+        partition: int | None = None,
+        headers: tuple[tuple[str, bytes | None], ...] = (("via", b"test"),),
     ) -> Record:
         """Append whatever bytes. `partition` is where the key belongs, if no other is given; 0 without a key."""
         if partition is None:
             partition = 0 if key is None else partition_of(key, self.partitions)
         records = self._records[topic, partition]
-        records.append(Record(key, value, (("via", b"test"),), len(records), int(at.timestamp() * 1000)))
+        records.append(Record(key, value, headers, len(records), int(at.timestamp() * 1000)))
         return records[-1]
 
     def batch(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Batch:

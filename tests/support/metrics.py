@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
@@ -76,3 +77,29 @@ async def serving(database_url: str, events: Iterable[Event], *, now: str, **mor
         transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://metrics") as http:
             yield Api(http, service, replay)
+
+
+class Scrape:
+    """What a scrape of /metrics found: `scrape("qos_cases", scope="all", id="", state="open")`."""
+
+    def __init__(self, exposition: str) -> None:
+        self.samples = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(exposition)
+            for sample in family.samples
+        }
+
+    def __call__(self, name: str, **labels: str) -> float | None:
+        """The value of the sample with exactly these labels; None where there is none."""
+        return self.samples.get((name, frozenset(labels.items())))
+
+    def ids(self, name: str, scope: str) -> set[str]:
+        """The ids of a scope that a metric has samples of."""
+        found = (dict(labels) for sample, labels in self.samples if sample == name)
+        return {labels["id"] for labels in found if labels["scope"] == scope}
+
+
+async def scraped(api: Api) -> Scrape:
+    """Let the figures be read once, and scrape them."""
+    await api.service.gauges.read()
+    return Scrape((await api.http.get("/metrics")).text)

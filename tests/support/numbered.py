@@ -10,6 +10,7 @@ from typing import Self
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
+from prometheus_client import CollectorRegistry
 
 from qos_domain.errors import TransientFailure
 from qos_processing.ports import Batch, OffsetMismatch
@@ -43,7 +44,7 @@ class NumberedProcessor:
 
     def __init__(self, pool: Pool, *, seconds_a_batch: float = 0.0) -> None:
         self._pool = pool
-        self._transactions = Transactions(pool, patience_seconds=20)
+        self._transactions = Transactions(pool, patience_seconds=20, registry=CollectorRegistry())
         self._seconds_a_batch = seconds_a_batch
         self._worker = str(os.getpid())
         self.forgotten: list[frozenset[int]] = []

@@ -19,6 +19,7 @@ from qos_domain.replay import Replay
 from qos_domain.rows import Row
 from qos_processing.assessing import Assessing
 from qos_processing.assessor import LevelAssessor
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetterLimit
 from qos_processing.migrate import migrate
 from qos_processing.outgoing import Outgoing
@@ -28,7 +29,9 @@ from qos_processing.sweep import Sweep
 from qos_processing.totals import Totals
 from qos_processing.transactions import Transactions
 from qos_runtime.postgres import Pool, create_pool
+from qos_runtime.tracing import OFF, Tracing
 from support.builders import tokyo
+from support.live_results import LiveResults
 from support.log import Log
 
 
@@ -53,13 +56,15 @@ class Processing:
     dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
     def __post_init__(self) -> None:
-        self.transactions = Transactions(self.pool, patience_seconds=5)
         self.registry = CollectorRegistry()
-        self.service = self.another_service(self.registry)
+        self.transactions = Transactions(self.pool, patience_seconds=5, registry=self.registry)
+        self.counters = Counters(self.registry)
+        self.service = self.another_service(self.counters)
         self.rejudging = Rejudging(
             self.transactions,
             calendar=self.calendar,
             clock=self.clock,
+            sla_results=self.counters.sla_results,
             owned=lambda: range(self.log.partitions),
             chunk=3,
         )
@@ -79,6 +84,7 @@ class Processing:
             clock=self.clock,
             outgoing=self.outgoing,
             known_until=self.known_until,
+            sla_results=self.counters.sla_results,
             chunk=3,
         )
 
@@ -86,16 +92,22 @@ class Processing:
         assessing = Assessing(criteria.load(), calendar=self.calendar, clock=self.clock, known_until=self.known_until)
         return LevelAssessor(self.transactions, assessing, clock=self.clock, outgoing=self.outgoing, chunk=3)
 
-    def another_service(self, registry: CollectorRegistry | None = None) -> ProcessingService:
+    def another_service(
+        self,
+        counters: Counters | None = None,
+        transactions: Transactions | None = None,
+        tracing: Tracing = OFF,
+    ) -> ProcessingService:
         """A service as another worker would have it: nothing cached, on the same database."""
         return ProcessingService(
-            self.transactions,
+            transactions or self.transactions,
             calendar=self.calendar,
             rules=AcceptanceRules(),
             clock=self.clock,
-            registry=registry or CollectorRegistry(),
+            counters=counters or Counters(CollectorRegistry()),
             partitions=self.log.partitions,
             dead_letter_limit=self.dead_letter_limit,
+            tracing=tracing,
         )
 
     async def receive(self, *events: Event, at: datetime | None = None) -> None:
@@ -119,7 +131,7 @@ class Processing:
 
     async def buckets(self) -> dict[str, dict[Row, int]]:
         """Day buckets by procedure, without those that are 0: what `Replay.buckets` gives."""
-        return await stored_buckets(self.pool)
+        return await LiveResults(self.pool).buckets()
 
     async def scope_buckets(self) -> dict[tuple[bool, Row], int]:
         """Buckets of (whether of everything, organisation and the rest), as a reader adds them up, without 0."""
@@ -164,28 +176,12 @@ class Processing:
         }
 
 
-async def stored_buckets(pool: Pool) -> dict[str, dict[Row, int]]:
-    """As `Processing.buckets`, of any database."""
-    found: dict[str, dict[Row, int]] = {}
-    for row in await pool.fetch("SELECT * FROM day_buckets WHERE value <> 0"):
-        key = Row(
-            row["organisation_id"],
-            row["date"].toordinal(),
-            row["channel"],
-            row["online"],
-            row["measure"],
-            row["bin"],
-        )
-        found.setdefault(row["procedure_id"], {})[key] = row["value"]
-    return found
-
-
 @asynccontextmanager
 async def processing(
-    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, **more: Any
+    database_url: str, *, now: str = "2025-05-20 12:00", partitions: int = 2, revision: str = "head", **more: Any
 ) -> AsyncIterator[Processing]:
-    """A migrated database with a service on it. `now` is Tokyo time."""
-    await migrate(database_url)
+    """A database migrated up to `revision` with a service on it. `now` is Tokyo time."""
+    await migrate(database_url, revision)
     pool = await create_pool(database_url, application_name="test", max_size=6)
     try:
         yield Processing(pool, SetClock(tokyo(now)), Log(partitions), **more)

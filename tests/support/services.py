@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,27 @@ STOP_SECONDS = 20.0
 class RunningService:
     """A service's process. Its standard output and error go to one file, which `logs` reads."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
-        self._process = process
+        self._command = command
+        self._environment = environment
         self._log = log
+        self._process = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as out:
+            return subprocess.Popen(
+                self._command,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def start_again(self) -> None:
+        """As an orchestrator does after it has ended: with the same settings, its log going on."""
+        assert self.exit_code is not None, f"{self.name} still runs"
+        self._process = self._started()
 
     @property
     def pid(self) -> int:
@@ -68,6 +85,10 @@ class RunningService:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} still runs after {within} seconds\n{self.logs()}") from None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, as an operator does."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no goodbye, as when the machine goes away."""
         self._process.kill()
@@ -106,29 +127,28 @@ def running_service(
     With `ready` (a URL) the block begins when it answers 200. When the block fails, the logs are printed, so that
     pytest shows them. The process is gone afterwards in any case.
     """
+    command = [sys.executable, "-m", module, *arguments]
+    with running_program(module, command, env, ready=ready, ready_within=ready_within) as service:
+        yield service
+
+
+@contextmanager
+def running_program(
+    name: str, command: Sequence[str], env: Mapping[str, str], *, ready: str | None = None, ready_within: float = 30.0
+) -> Iterator[RunningService]:
+    """`running_service` for any program."""
     with tempfile.TemporaryDirectory(prefix="qos-service-") as directory:
-        log = Path(directory) / "log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        service = RunningService(module, process, log)
+        service = RunningService(name, command, env, Path(directory) / "log")
         try:
             if ready is not None:
                 service.wait_until_ready(ready, within=ready_within)
             yield service
         except BaseException:
-            print(f"== {module} (pid {service.pid}, exit code {service.exit_code})\n{service.logs()}")  # noqa: T201
+            print(f"== {name} (pid {service.pid}, exit code {service.exit_code})\n{service.logs()}")  # noqa: T201
             raise
         finally:
             if service.exit_code is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-                try:
-                    process.wait(timeout=STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    service.kill()
+                service.resume()
+                # One that does not stop in time is killed.
+                with suppress(AssertionError):
+                    service.stop()

@@ -1,8 +1,8 @@
 """Fixtures with a real Kafka and a real PostgreSQL. Topics, groups and databases are fresh for each test."""
 
 import asyncio
-import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from qos_local.stack.errors import StackFailed
 from qos_local.stack.processes import choose_port
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
+from support.absent import absent
 from support.backends import Backends, choose
 
 _LAST_LINES = pytest.StashKey[Backends]()
@@ -35,7 +36,7 @@ def kafka(backends: Backends) -> str:
     try:
         return backends.kafka()
     except StackFailed as failure:
-        return _missing(failure)
+        absent(str(failure))
 
 
 @pytest.fixture(scope="session")
@@ -44,24 +45,42 @@ def postgres(backends: Backends) -> str:
     try:
         return backends.postgres()
     except StackFailed as failure:
-        return _missing(failure)
+        absent(str(failure))
 
 
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """URL of an empty database that is dropped afterwards, with whatever is still connected to it."""
+    with empty_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def empty_database(postgres: str) -> Iterator[str]:
+    """The same for as long as a block takes."""
     name = f"t_{uuid4().hex[:12]}"
     _execute(postgres, f'CREATE DATABASE "{name}"')
-    yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
-    _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    try:
+        yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
+    finally:
+        _execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
 def topic_prefix(kafka: str) -> Iterator[str]:
     """A prefix (QOS_TOPIC_PREFIX) under which there are no topics yet; the topics are deleted afterwards."""
+    with unused_prefix(kafka) as prefix:
+        yield prefix
+
+
+@contextmanager
+def unused_prefix(kafka: str) -> Iterator[str]:
+    """The same for as long as a block takes."""
     prefix = f"t{uuid4().hex[:10]}."
-    yield prefix
-    asyncio.run(_delete_topics(kafka, prefix))
+    try:
+        yield prefix
+    finally:
+        asyncio.run(_delete_topics(kafka, prefix))
 
 
 @pytest.fixture
@@ -110,13 +129,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if log:
             report.sections.append(("Kafka's log", log))
     return report
-
-
-def _missing(failure: StackFailed) -> str:
-    """Without a broker or a database a run must not look green where REQUIRE_REAL asks for them (CI)."""
-    if os.environ.get("REQUIRE_REAL") == "1":
-        raise failure
-    pytest.skip(str(failure))
 
 
 def _execute(url: str, statement: str) -> None:

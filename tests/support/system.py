@@ -1,6 +1,7 @@
 """The whole system for a test: fresh topics and database, intake, workers and metrics as processes."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class System:
     intake_url: str
     metrics_url: str
     worker_urls: Sequence[str]
+    intake: RunningService
+    metrics: RunningService
     workers: Sequence[RunningService]
     keys: Mapping[str, str]
 
@@ -77,7 +80,7 @@ def running_system(
     asyncio.run(_prepare(settings))
     keys = {source: new_key() for source in sources}
     entries = (
-        stanza(key=key, source=source, name=source.replace("/", "-"), max_age_days="unlimited")
+        stanza(key=key, source=source, name=re.sub(r"[/:]", "-", source), max_age_days="unlimited")
         for source, key in keys.items()
     )
     sources_file = directory / "sources.toml"
@@ -91,12 +94,14 @@ def running_system(
             return stack.enter_context(running_service(module, {**shared, **own}, ready=ready, ready_within=60.0))
 
         running = [start("qos_processing", port, QOS_PROCESSING_PORT=str(port)) for port in processing]
-        start("qos_intake", intake, QOS_INTAKE_PORT=str(intake), QOS_INTAKE_SOURCES_FILE=str(sources_file))
-        start("qos_metrics", metrics, QOS_METRICS_PORT=str(metrics), QOS_METRICS_STAFF_OPEN="true")
+        entry = start("qos_intake", intake, QOS_INTAKE_PORT=str(intake), QOS_INTAKE_SOURCES_FILE=str(sources_file))
+        api = start("qos_metrics", metrics, QOS_METRICS_PORT=str(metrics), QOS_METRICS_STAFF_OPEN="true")
         yield System(
             intake_url=f"http://127.0.0.1:{intake}",
             metrics_url=f"http://127.0.0.1:{metrics}",
             worker_urls=[f"http://127.0.0.1:{port}" for port in processing],
+            intake=entry,
+            metrics=api,
             workers=running,
             keys=keys,
         )

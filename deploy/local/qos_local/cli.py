@@ -6,10 +6,14 @@ import typer
 from rich.console import Console
 
 from qos_local import calendar_command, due_date_command
+from qos_local.alerting import command as alerting_command
+from qos_local.dashboards import command as dashboards_command
 from qos_local.dead_letters import command as dead_letters_command
 from qos_local.demo import command as demo_command
+from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
+from qos_local.results import rebuild_command, verify_command
 from qos_local.simulation import command as simulate_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
@@ -31,6 +35,11 @@ simulate_command.register(app)
 fold_command.register(app)
 import_command.register(app)
 demo_command.register(app)
+alerting_command.register(app)
+dashboards_command.register(app)
+traffic_command.register(app)
+verify_command.register(app)
+rebuild_command.register(app)
 
 
 def main() -> None:

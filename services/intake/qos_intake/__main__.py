@@ -5,13 +5,16 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 import uvicorn
 
 from qos_intake.bootstrap import build, running
 from qos_intake.settings import IntakeSettings
 from qos_runtime.errors import NotConfigured
+from qos_runtime.log_signals import LevelSignals
 from qos_runtime.logging import configure_logging, get_logger
+from qos_runtime.tracing import Tracing, start_tracing
 
 _HELP = """
 Takes CloudEvents over HTTP and from inbox topics, and publishes them to Kafka.
@@ -24,9 +27,9 @@ limits have defaults (docs/events.md). Make a source and its key with: python -m
 _KEEP_ALIVE_SECONDS = 75
 
 
-async def serve(settings: IntakeSettings) -> None:
+async def serve(settings: IntakeSettings, tracing: Tracing) -> None:
     """Serve until a signal, then finish the requests under way and flush the producer."""
-    service = build(settings)
+    service = build(settings, tracing=tracing)
     config = uvicorn.Config(
         service.app,
         host=settings.host,
@@ -47,6 +50,7 @@ async def serve(settings: IntakeSettings) -> None:
     # the producer is flushed as well, and before, so that a stop during the start isn't lost.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    LevelSignals(settings.log_level, debug_seconds=settings.log_debug_seconds).listen()
     async with running(service):
         get_logger(__name__).info("serving", host=settings.host, port=settings.port)
         await server.serve()
@@ -58,8 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).parse_args(arguments)
     try:
         settings = IntakeSettings.from_environment()
-        configure_logging(service="intake", level=settings.log_level, log_format=settings.log_format)
-        asyncio.run(serve(settings))
+        configure_logging(
+            service="intake",
+            level=settings.log_level,
+            log_format=settings.log_format,
+            traced=settings.tracing != "off",
+        )
+        with closing(start_tracing(settings, service="qos-intake")) as tracing:
+            asyncio.run(serve(settings, tracing))
     except NotConfigured as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -25,6 +25,7 @@ from qos_intake.telemetry import Telemetry
 from qos_runtime.clock import Clock, SystemClock
 from qos_runtime.health import Health
 from qos_runtime.kafka import broker_answers
+from qos_runtime.tracing import OFF, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,25 @@ class Service:
     owners: OwnersInMemory
 
 
-def build(settings: IntakeSettings, *, sources: Sources | None = None, clock: Clock | None = None) -> Service:
+def build(
+    settings: IntakeSettings, *, sources: Sources | None = None, clock: Clock | None = None, tracing: Tracing = OFF
+) -> Service:
     """Nothing runs yet. Raises NotConfigured when the sources file can't be used. Needs a running event loop."""
     sources = sources or load_sources(settings.sources_file, max_age_days=settings.max_age_days)
     clock = clock or SystemClock()
     telemetry = Telemetry(CollectorRegistry())
     owners = OwnersInMemory()
-    publisher = KafkaPublisher(settings)
+    publisher = KafkaPublisher(settings, tracing)
     registry = RegistryFollower(settings, owners, telemetry)
     intake = Intake(publisher=publisher, owners=owners, rules=settings.rules, clock=clock, telemetry=telemetry)
     relay = InboxRelay(
-        settings=settings, sources=sources, intake=intake, publisher=publisher, registry=registry, telemetry=telemetry
+        settings=settings,
+        sources=sources,
+        intake=intake,
+        publisher=publisher,
+        registry=registry,
+        telemetry=telemetry,
+        tracing=tracing,
     )
     letters = LetterLog(settings)
     redriver = Redriver(letters=letters, intake=intake, publisher=publisher, sources=sources, rules=settings.rules)
@@ -68,6 +77,7 @@ def build(settings: IntakeSettings, *, sources: Sources | None = None, clock: Cl
             health=health,
             telemetry=telemetry,
             caught_up=lambda: registry.caught_up,
+            tracing=tracing,
         )
     )
     return Service(app=app, publisher=publisher, registry=registry, relay=relay, owners=owners)

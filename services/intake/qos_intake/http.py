@@ -30,6 +30,7 @@ from qos_intake.sources import Source, Sources
 from qos_intake.telemetry import Telemetry
 from qos_runtime.health import Health
 from qos_runtime.logging import get_logger
+from qos_runtime.tracing import PROBES, Tracing
 
 log = get_logger(__name__)
 
@@ -51,6 +52,7 @@ class Parts:
     health: Health
     telemetry: Telemetry
     caught_up: Callable[[], bool]
+    tracing: Tracing
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -61,6 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
         description=openapi.DESCRIPTION,
         redoc_url=None,
         default_response_class=Response,
+        telemetry=parts.tracing.of_requests(untraced=PROBES),
     )
     telemetry = parts.telemetry
     telemetry.in_flight_bytes.set_function(lambda: parts.capacity.held_bytes)
@@ -245,6 +248,7 @@ class _CountRequests:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 self._telemetry.request(route=route, status=message["status"])
+                log.debug("request_answered", route=route, status=message["status"])
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -26,6 +26,7 @@ from qos_runtime.dead_letters import dead_letter_id, encode_dead_letter
 from qos_runtime.kafka import admin_client, connection
 from qos_runtime.logging import get_logger
 from qos_runtime.topics import DEAD_LETTERS, create_topics, inbox
+from qos_runtime.tracing import OFF, Received, Tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,12 +51,14 @@ class InboxRelay:
         publisher: Publisher,
         registry: RegistryFollower,
         telemetry: Telemetry,
+        tracing: Tracing = OFF,
     ) -> None:
         self._settings = settings
         self._intake = intake
         self._publisher = publisher
         self._registry = registry
         self._telemetry = telemetry
+        self._tracing = tracing
         self._sources = {settings.topic(inbox(source.name).name): source for source in sources.all if source.inbox}
 
     async def run(self) -> None:
@@ -71,8 +74,10 @@ class InboxRelay:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_RECORDS_AT_ONCE)
                 for partition, records in batches.items():
                     source = self._sources[partition.topic]
-                    dead = await self._take(source, records)
-                    await consumer.commit({partition: records[-1].offset + 1})
+                    received = Received(inbox(source.name).name, partition.partition, records)
+                    with self._tracing.processing([received], group=self._settings.group):
+                        dead = await self._take(source, records)
+                        await consumer.commit({partition: records[-1].offset + 1})
                     self._telemetry.relayed(source=source.name, outcome=RELAYED, count=len(records) - dead)
                     self._telemetry.relayed(source=source.name, outcome=DEAD_LETTER, count=dead)
 

@@ -15,6 +15,7 @@ from qos_intake.ports import Receipt, Record
 from qos_intake.settings import IntakeSettings
 from qos_runtime.kafka import producer as new_producer
 from qos_runtime.logging import get_logger
+from qos_runtime.tracing import OFF, Tracing
 
 log = get_logger(__name__)
 
@@ -34,8 +35,9 @@ class KafkaPublisher:
     its records is broken, every later record would fail too. While there is no producer, publishing answers at once.
     """
 
-    def __init__(self, settings: IntakeSettings) -> None:
+    def __init__(self, settings: IntakeSettings, tracing: Tracing = OFF) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._producer: AIOKafkaProducer | None = None
         self._past_use = asyncio.Event()
 
@@ -64,8 +66,19 @@ class KafkaPublisher:
         producer = self._producer
         if producer is None:
             return [TransientFailure("no Kafka producer yet")] * len(records)
+        with self._tracing.sending((record.topic for record in records), len(records)) as span:
+            answers = await self._publish(producer, records, span.headers)
+            for failure in answers:
+                if isinstance(failure, TransientFailure):
+                    span.failed(type(failure).__name__)
+                    break
+        return answers
+
+    async def _publish(
+        self, producer: AIOKafkaProducer, records: Sequence[Record], traced: Sequence[tuple[str, bytes]]
+    ) -> list[Receipt | TransientFailure]:
         deadline = asyncio.get_running_loop().time() + self._settings.publish_timeout_seconds
-        sent = await self._send(producer, records, deadline)
+        sent = await self._send(producer, records, [CONTENT_TYPE, *traced], deadline)
         waiting = [each for each in sent if isinstance(each, asyncio.Future)]
         if waiting:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
@@ -74,14 +87,20 @@ class KafkaPublisher:
                 future.add_done_callback(_look_at_it)
         return [self._answer(record, each) for record, each in zip(records, sent, strict=True)]
 
-    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record], deadline: float) -> list[_Sent]:
+    async def _send(
+        self,
+        producer: AIOKafkaProducer,
+        records: Sequence[Record],
+        headers: Sequence[tuple[str, bytes]],
+        deadline: float,
+    ) -> list[_Sent]:
         """Hand the records over in order. After the first that can't be, none is: the order of a key is kept."""
         sent: list[_Sent] = []
         try:
             async with asyncio.timeout_at(deadline):
                 for record in records:
                     topic = self._settings.topic(record.topic)
-                    sent.append(await producer.send(topic, record.value, record.key, headers=[CONTENT_TYPE]))
+                    sent.append(await producer.send(topic, record.value, record.key, headers=headers))
         except TimeoutError:
             failure = TransientFailure("Kafka did not take the record in time")
         except KafkaError as error:

@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from socket import socket
 
 import asyncpg
@@ -17,7 +18,9 @@ from qos_metrics.bootstrap import build, connected, running
 from qos_metrics.settings import MetricsSettings
 from qos_metrics.stream import Hub
 from qos_runtime.errors import NotConfigured
+from qos_runtime.log_signals import LevelSignals
 from qos_runtime.logging import configure_logging, get_logger
+from qos_runtime.tracing import Tracing, start_tracing
 
 _HELP = """
 Serves indicators, QOS levels, the quality map, the live stream and the metrics for Prometheus. Reads only.
@@ -41,10 +44,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(settings: MetricsSettings) -> None:
+async def serve(settings: MetricsSettings, tracing: Tracing) -> None:
     """Serve until a signal, then end streams and finish the requests under way."""
-    async with connected(settings) as pool:
-        service = build(settings, pool)
+    LevelSignals(settings.log_level, debug_seconds=settings.log_debug_seconds).listen()
+    async with connected(settings, tracing=tracing) as pool:
+        service = build(settings, pool, tracing=tracing)
         config = uvicorn.Config(
             service.app,
             host=settings.host,
@@ -66,11 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).parse_args(arguments)
     try:
         settings = MetricsSettings.from_environment()
-        configure_logging(service="metrics", level=settings.log_level, log_format=settings.log_format)
+        configure_logging(
+            service="metrics",
+            level=settings.log_level,
+            log_format=settings.log_format,
+            traced=settings.tracing != "off",
+        )
         # uvicorn raises the signal again once it has finished; this takes it, so that all is closed in order.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)
-        asyncio.run(serve(settings))
+        with closing(start_tracing(settings, service="qos-metrics")) as tracing:
+            asyncio.run(serve(settings, tracing))
     except (NotConfigured, UnknownCalendar, InvalidCriteria) as error:
         sys.stderr.write(f"{error}\n")
         return 2

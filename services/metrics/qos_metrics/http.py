@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from qos_metrics import http_cases, http_digitalisation, http_figures, http_map, http_stream, openapi, pages, problems
 from qos_metrics.middleware import ConditionalAnswers, RequestMetrics
 from qos_metrics.parts import Parts
+from qos_runtime.tracing import PROBES
 
 _LEAST_GZIP_BYTES = 1_000
 
@@ -24,6 +25,8 @@ def create_app(parts: Parts) -> FastAPI:
         openapi_tags=openapi.TAGS,
         docs_url=None,
         redoc_url=None,
+        # A stream lasts for hours, until its client hangs up.
+        telemetry=parts.tracing.of_requests(untraced=(*PROBES, "/v1/stream")),
     )
     app.include_router(http_figures.router(parts))
     app.include_router(http_digitalisation.router(parts))
@@ -61,4 +64,4 @@ def _operations(app: FastAPI, parts: Parts) -> None:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
     )
     async def metrics() -> Response:
-        return Response(parts.exposition(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
+        return Response(await parts.exposition(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -7,6 +7,10 @@ from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qos_runtime.logging import get_logger
+
+log = get_logger(__name__)
+
 _UNKNOWN_ROUTE = "other"
 
 
@@ -27,6 +31,7 @@ class RequestMetrics:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)
                 self._seconds.labels(route=route, status=str(message["status"])).observe(time.perf_counter() - began)
+                log.debug("request_answered", route=route, status=message["status"])
             await send(message)
 
         await self._app(scope, receive, observed)

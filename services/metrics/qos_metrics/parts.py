@@ -1,6 +1,6 @@
 """What the routes work with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from qos_metrics.settings import MetricsSettings
     from qos_runtime.health import Health
+    from qos_runtime.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +25,5 @@ class Parts:
     following: Callable[[], bool]
     health: "Health"
     request_seconds: "Histogram"
-    exposition: Callable[[], bytes]
+    exposition: Callable[[], Awaitable[bytes]]
+    tracing: "Tracing"

@@ -215,6 +215,10 @@ class Snapshot(Protocol):
         """Buckets summed, one for each part, cell by cell; a measure that settles late only up to its last day."""
         ...
 
+    async def retracted(self, scope: Scope, span: Span) -> int:
+        """How many announced breaches were taken back by late facts on the days of a span."""
+        ...
+
     async def event_dates(self, procedure_id: str, span: Span) -> list[date]:
         """The days of a span on which an event of the procedure happened."""
         ...

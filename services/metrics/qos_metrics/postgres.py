@@ -163,6 +163,11 @@ class PostgresSnapshot:
                     total[channel, online, measure, bin_] = value
         return totals
 
+    async def retracted(self, scope: Scope, span: Span) -> int:
+        statement, arguments = sql.retracted(scope, span)
+        breaches: int = await self._connection.fetchval(statement, *arguments)
+        return breaches
+
     async def event_dates(self, procedure_id: str, span: Span) -> list[date]:
         rows = await self._connection.fetch(sql.EVENT_DATES, self._generation, procedure_id, span.start, span.end)
         return [row[0] for row in rows]

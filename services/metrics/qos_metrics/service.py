@@ -114,6 +114,7 @@ class MetricsService:
             workloads = await snapshot.workloads(
                 question.scope, as_of=as_of, today=today, moment=moment, horizon=horizon
             )
+            retracted = await snapshot.retracted(question.scope, spans.window)
 
         def of(part: Buckets, channel: Channel | None) -> Indicators:
             return indicators(
@@ -121,6 +122,7 @@ class MetricsService:
                 one_procedure=isinstance(question.scope, OneProcedure),
                 objective=objective,
                 workload=workloads.get(channel, Workload()),
+                retracted=retracted if channel is None else None,
             )
 
         channel = question.channel

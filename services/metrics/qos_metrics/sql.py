@@ -7,6 +7,7 @@ from typing import Any
 
 from qos_domain.cells import SETTLING_DAYS
 from qos_domain.criteria import PRINCIPLES
+from qos_domain.periods import Span
 from qos_metrics.ports import Everything, ListFilter, OneOrganisation, OneProcedure, Page, Part, Scope
 
 LIVE = "SELECT generation FROM generations WHERE status = 'live'"
@@ -147,6 +148,15 @@ def scope_condition(scope: Scope, arguments: Arguments) -> str:
             return f"organisation_id = {arguments.add(organisation_id)}"
         case Everything():
             return "true"
+
+
+def retracted(scope: Scope, span: Span) -> tuple[str, list[Any]]:
+    """One number: announced breaches that were retracted on the days of the span."""
+    arguments = Arguments()
+    where = scope_condition(scope, arguments)
+    days = f"date BETWEEN {arguments.add(span.start)} AND {arguments.add(span.end)}"
+    statement = f"SELECT coalesce(sum(breaches), 0)::bigint FROM retracted_breaches WHERE {where} AND {days}"  # noqa: S608 - placeholders
+    return statement, arguments.values
 
 
 def sums(generation: int, scope: Scope, as_of: date, parts: Sequence[Part]) -> tuple[str, list[Any]]:

@@ -18,6 +18,7 @@ AnnouncementType: TypeAlias = Literal["sla.due_soon", "sla.breached", "sla.recov
 
 IMMEDIATELY = datetime(2000, 1, 1, tzinfo=UTC)
 BACKFILL_DAYS = 7
+_TOLD = frozenset({"breached", "recovered"})
 _ENDED_OR_OPEN = frozenset({"open", "stopped", "withdrawn"})
 _TICK = timedelta(microseconds=1)
 
@@ -57,7 +58,7 @@ def announce(
         announcements.append(Announcement(kind, count + len(announcements) + 1, breach_date, late))
 
     breached_at = _breached_at(case, calendar)
-    told = said in {"breached", "recovered"}
+    told = said in _TOLD
     if breached_at is not None and (breached_at <= now or (told and case.breach_date == announced.breach_date)):
         if said is None or said in {"due_soon", "retracted"} or (said == "recovered" and case.status == "open"):
             say("sla.breached", case.breach_date, case.breach_date)
@@ -84,7 +85,7 @@ def next_look(
     `since`: it had nothing to say then (any more). Without it the answer may lie in the past: it is overdue.
     """
     breached_at = _breached_at(case, calendar)
-    if announced.said in {"breached", "recovered"}:
+    if announced.said in _TOLD:
         if breached_at is None or case.breach_date != announced.breach_date:
             return IMMEDIATELY
         return IMMEDIATELY if (announced.said == "recovered") == (case.status == "open") else None
@@ -93,6 +94,11 @@ def next_look(
     if announced.said == "due_soon" and announced.breach_date == case.breach_date:
         return breached_at
     return min((at for at in _due_soon_moments(case, calendar) if since is None or at > since), default=breached_at)
+
+
+def next_look_of_void(announced: Announced) -> datetime | None:
+    """The same of a case of which no fact is left: a breach that was announced is to be taken back."""
+    return IMMEDIATELY if announced.said in _TOLD else None
 
 
 def _breached_at(case: CaseRow, calendar: Calendar) -> datetime | None:

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from qos_domain import refusals
 from qos_domain.errors import BrokenInvariant, RejectedEvent
 from qos_processing.ports import Message, Record
 from qos_runtime.dead_letters import DeadLetterDecision, dead_letter_id, encode_dead_letter, encode_headers
 from qos_runtime.topics import DEAD_LETTERS
+
+REASONS: tuple[str, ...] = (*refusals.REASONS, "wrong_partition")
+"""Every reason that a dead letter can have."""
 
 
 class TooManyDeadLetters(BrokenInvariant):

@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import gc
-import logging
 import os
 import sys
 import threading
@@ -13,6 +12,7 @@ from typing import TypeAlias
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.settings import ProcessingSettings
 from qos_runtime.errors import NotConfigured, TopicsNotReady
+from qos_runtime.log_signals import LevelSignals
 from qos_runtime.logging import configure_logging, get_logger
 
 EXIT_STOPPED = 0
@@ -35,15 +35,17 @@ def run(work: Work) -> int:
     except NotConfigured as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_NOT_CONFIGURED
-    configure_logging(service="qos-processing", level=settings.log_level, log_format=settings.log_format)
-    if settings.log_level == "INFO":
-        for chatty in ("aiokafka", "faust", "mode"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+    configure_logging(
+        service="qos-processing",
+        level=settings.log_level,
+        log_format=settings.log_format,
+        traced=settings.tracing != "off",
+    )
     _tune_interpreter()
     cut_off = threading.Timer(settings.stop_seconds, _cut_off)
     cut_off.daemon = True
     try:
-        asyncio.run(_main(work(settings, cut_off.start)))
+        asyncio.run(_main(work(settings, cut_off.start), settings))
     except (NotConfigured, TopicsNotReady) as error:
         _log.critical("worker_not_configured", error=str(error))
         return EXIT_NOT_CONFIGURED
@@ -66,7 +68,8 @@ def _tune_interpreter() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def _main(work: Awaitable[None]) -> None:
+async def _main(work: Awaitable[None], settings: ProcessingSettings) -> None:
+    LevelSignals(settings.log_level, debug_seconds=settings.log_debug_seconds).listen()
     await work
 
 

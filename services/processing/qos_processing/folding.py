@@ -1,8 +1,10 @@
 """From stored cases and new facts to what has to be written: pure, the same for a batch and for a re-judgement."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from datetime import date
+from typing import Literal, NamedTuple, TypeAlias
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, view
@@ -34,16 +36,26 @@ class CaseChange(NamedTuple):
     announced: Announced
 
 
+class Found(NamedTuple):
+    """A case that stopped, and hadn't this result before: within its period (met), or after it (recovered)."""
+
+    procedure_id: str
+    organisation_id: str
+    result: Literal["met", "recovered"]
+    day: date
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """The cases that change, and by how much the day buckets do: (procedure_id, bucket, difference), sorted by key.
 
-    `repeated` are the facts that were known already.
+    `repeated` are the facts that were known already, `found` the results that weren't.
     """
 
     changes: list[CaseChange]
     differences: list[tuple[str, Row, int]]
     repeated: list[Fact]
+    found: Counter[Found]
 
 
 class _Folding:
@@ -52,6 +64,7 @@ class _Folding:
         self._calendar = calendar
         self._changes: list[CaseChange] = []
         self._differences: dict[str, dict[Row, int]] = {}
+        self._found: Counter[Found] = Counter()
 
     def project(self, key: CaseKey, facts: Facts, text: str, stored: StoredCase | None) -> None:
         """Add a case whose facts are `facts`, as `text`, and take away what the buckets hold of it."""
@@ -59,9 +72,10 @@ class _Folding:
         case, after = (None, NO_CONTRIBUTIONS) if projection is None else (projection.case, projection.contributions)
         contributions = encode_contributions(after)
         if stored is None or stored.contributions != contributions:
-            self._move(
-                key[0], NO_CONTRIBUTIONS if stored is None else decode_contributions(stored.contributions), after
-            )
+            before = NO_CONTRIBUTIONS if stored is None else decode_contributions(stored.contributions)
+            self._move(key[0], before, after)
+            if case is not None:
+                self._find(key[0], before, case)
         announced = NOTHING_YET if stored is None else stored.announced
         self._changes.append(CaseChange(key, text, contributions, case, announced))
 
@@ -72,6 +86,13 @@ class _Folding:
         for row, count in before.items():
             rows[row] = rows.get(row, 0) - count
 
+    def _find(self, procedure_id: str, before: Contributions, case: CaseRow) -> None:
+        if case.stop_date is None or case.result is None or case.organisation_id is None:
+            return
+        result: Literal["met", "recovered"] = "met" if case.result == "met" else "recovered"
+        if not any(row.measure == result for row in before):
+            self._found[Found(procedure_id, case.organisation_id, result, case.stop_date)] += 1
+
     def result(self, repeated: list[Fact]) -> Fold:
         differences = [
             (procedure_id, row, difference)
@@ -79,7 +100,7 @@ class _Folding:
             for row, difference in sorted(self._differences[procedure_id].items())
             if difference
         ]
-        return Fold(self._changes, differences, repeated)
+        return Fold(self._changes, differences, repeated, self._found)
 
 
 def fold(

@@ -28,8 +28,8 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
-async def migrate(database_url: str) -> None:
-    """Bring the database to the newest version; waits while another process does the same.
+async def migrate(database_url: str, revision: str = "head") -> None:
+    """Bring the database to the newest version, or up to `revision`; waits while another process does the same.
 
     Raises what asyncpg or SQLAlchemy raise when the database is away or a statement fails: nothing is changed then.
     """
@@ -40,7 +40,7 @@ async def migrate(database_url: str) -> None:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            await connection.run_sync(upgrade)
+            await connection.run_sync(upgrade, revision)
     finally:
         await engine.dispose()
 

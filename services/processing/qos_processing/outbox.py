@@ -5,12 +5,10 @@ broker. What was sent and not taken out (a crash between the two) is sent again,
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
-from prometheus_client import CollectorRegistry
 
 from qos_domain.errors import TransientFailure
 from qos_processing import postgres_outbox
@@ -18,13 +16,10 @@ from qos_processing.postgres_outbox import Pending
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.kafka import connection as kafka_connection
 from qos_runtime.logging import get_logger
-from qos_runtime.metric_defs import OUTBOX_PENDING
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import DEAD_LETTERS, MAX_DEAD_LETTER_BYTES, QOS_LEVELS, SLA_EVENTS
+from qos_runtime.topics import MAX_DEAD_LETTER_BYTES
 
 log = get_logger(__name__)
-
-_COUNT_EVERY_SECONDS = 5.0
 
 
 class Fenced(TransientFailure):
@@ -39,7 +34,6 @@ class Publisher:
         transactions: Transactions,
         settings: RuntimeSettings,
         *,
-        registry: CollectorRegistry,
         most_messages: int = 1_000,
         most_bytes: int = 8_388_608,
         every_seconds: float = 0.2,
@@ -49,7 +43,6 @@ class Publisher:
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._every_seconds = every_seconds
-        self._pending = OUTBOX_PENDING.gauge(registry)
 
     async def run(self) -> None:
         """Publish for ever. Raises Fenced, or TransientFailure when broker or database stay away: all that is in the
@@ -58,11 +51,7 @@ class Publisher:
         producer = self.producer()
         try:
             await producer.start()
-            count_at = 0.0
             while True:
-                if asyncio.get_running_loop().time() >= count_at:
-                    await self._count()
-                    count_at = asyncio.get_running_loop().time() + _COUNT_EVERY_SECONDS
                 if not await self.publish(producer):
                     await asyncio.sleep(self._every_seconds)
         except ProducerFenced as error:
@@ -112,11 +101,3 @@ class Publisher:
             await postgres_outbox.remove(connection, sent)
 
         await self._transactions.run(remove)
-
-    async def _count(self) -> None:
-        async def count(connection: Connection, _doubtful: bool) -> Counter[str]:
-            return Counter(await postgres_outbox.count_pending(connection))
-
-        waiting = await self._transactions.run(count)
-        for topic in (QOS_LEVELS, SLA_EVENTS, DEAD_LETTERS):
-            self._pending.labels(topic).set(waiting[topic])

@@ -13,7 +13,7 @@ from qos_domain.case import CaseKey
 from qos_domain.errors import BrokenInvariant
 from qos_domain.events import INPUT_TOPICS
 from qos_domain.rows import CaseRow, Row
-from qos_processing.announcing import NOTHING_YET, Announced, next_look
+from qos_processing.announcing import NOTHING_YET, Announced, next_look, next_look_of_void
 from qos_processing.folding import CaseChange, StoredCase
 from qos_processing.transactions import Connection
 
@@ -87,7 +87,7 @@ _LOAD_CASES = """
         LIMIT 1
     ) c
 """
-_CASE_COLUMNS = {
+CASE_COLUMNS = {
     "procedure_id": "text",
     "application_id": "text",
     "facts": "text",
@@ -112,18 +112,18 @@ _CASE_COLUMNS = {
     "next_announcement_at": "timestamptz",
 }
 _WRITE_CASES = f"""
-    INSERT INTO cases (generation, partition, {", ".join(_CASE_COLUMNS)})
+    INSERT INTO cases (generation, partition, {", ".join(CASE_COLUMNS)})
     SELECT $1, $2, procedure_id, application_id, {
-    ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(_CASE_COLUMNS)[2:])
+    ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(CASE_COLUMNS)[2:])
 }
     FROM unnest({
     ", ".join(
         f"${index}::{'text' if kind == 'datemultirange' else kind}[]"
-        for index, kind in enumerate(_CASE_COLUMNS.values(), start=3)
+        for index, kind in enumerate(CASE_COLUMNS.values(), start=3)
     )
-}) AS n ({", ".join(_CASE_COLUMNS)})
+}) AS n ({", ".join(CASE_COLUMNS)})
     ON CONFLICT (generation, procedure_id, application_id) DO UPDATE SET {
-    ", ".join(f"{name} = excluded.{name}" for name in list(_CASE_COLUMNS)[2:])
+    ", ".join(f"{name} = excluded.{name}" for name in list(CASE_COLUMNS)[2:])
 }
 """  # noqa: S608 - made of the names above
 _SETTLE = """
@@ -158,7 +158,8 @@ _SETTLE = """
 
 async def lock(connection: Connection, partition: int) -> PartitionState | None:
     """Wait for the partition's lock and hold it until the transaction ends; None where nothing was ever processed."""
-    row = await connection.fetchrow(_LOCK, partition)
+    # A swap of generations that this waited for took `live` from the row: the next statement sees the other one.
+    row = await connection.fetchrow(_LOCK, partition) or await connection.fetchrow(_LOCK, partition)
     return None if row is None else PartitionState(*row)
 
 
@@ -183,8 +184,12 @@ async def lock_at(
 
 async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
     """The offset stored for the topic, once no transaction that could move it is under way any more."""
-    offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
-    return offset
+    # Asked again for the same reason as in `lock`.
+    for _ in range(2):
+        offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
+        if offset is not None:
+            return offset
+    return None
 
 
 async def stored_offsets(connection: Connection) -> dict[tuple[str, int], int]:
@@ -209,7 +214,7 @@ async def write_cases(
 ) -> None:
     """Insert or replace the cases; what was announced of them stays."""
     if changes:
-        columns = zip(*(_case_row(change, calendar) for change in changes), strict=True)
+        columns = zip(*(case_row(change, calendar) for change in changes), strict=True)
         await connection.execute(_WRITE_CASES, state.generation, state.partition, *columns)
 
 
@@ -249,13 +254,14 @@ class _Days(dict[int, date]):
 
 
 _DAYS = _Days()
-_VOID = ("void", *[None] * 14, "{}", None, None)
+_VOID = ("void", *[None] * 14, "{}", None)
 
 
-def _case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
+def case_row(change: CaseChange, calendar: Calendar) -> tuple[object, ...]:
+    """The values of `CASE_COLUMNS`."""
     case = change.case
     if case is None:
-        return (*change.key, change.facts, change.contributions, *_VOID)
+        return (*change.key, change.facts, change.contributions, *_VOID, next_look_of_void(change.announced))
     return (
         *change.key,
         change.facts,

@@ -1,6 +1,6 @@
 """The SQL of the sweep: which cases have something to announce, and what was announced of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -19,12 +19,28 @@ _DUE = """
     WHERE generation = $1 AND partition = $2 AND next_announcement_at <= $3
     ORDER BY next_announcement_at LIMIT $4
 """
+# A generation that is being built beside this one is to know it too, once it takes over.
 _ANNOUNCED = """
+    WITH n (procedure_id, application_id, announced, breach_date, announcements, next_look) AS MATERIALIZED (
+        SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::timestamptz[])
+    ), noted AS (
+        INSERT INTO announced_during_rebuild (procedure_id, application_id)
+        SELECT procedure_id, application_id FROM n
+        WHERE EXISTS (SELECT FROM generations WHERE status = 'building')
+        ON CONFLICT DO NOTHING
+    )
     UPDATE cases c SET announced = n.announced, announced_breach_date = n.breach_date, announcements = n.announcements,
         next_announcement_at = n.next_look
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::int[], $7::timestamptz[])
-        AS n (procedure_id, application_id, announced, breach_date, announcements, next_look)
+    FROM n
     WHERE c.generation = $1 AND c.procedure_id = n.procedure_id AND c.application_id = n.application_id
+"""
+
+# All cases of a procedure are under one partition's lock.
+_RETRACTED = """
+    INSERT INTO retracted_breaches AS r (procedure_id, organisation_id, date, breaches)
+    SELECT n.procedure_id, n.organisation_id, $1, n.breaches
+    FROM unnest($2::text[], $3::text[], $4::int[]) AS n (procedure_id, organisation_id, breaches)
+    ON CONFLICT (procedure_id, date, organisation_id) DO UPDATE SET breaches = r.breaches + excluded.breaches
 """
 
 
@@ -53,6 +69,13 @@ async def write_announced(
     """Remember what was said of the cases, and when to look at them again."""
     columns = zip(*((*key, said.said, said.breach_date, said.count, look) for key, said, look in rows), strict=True)
     await connection.execute(_ANNOUNCED, state.generation, *columns)
+
+
+async def count_retracted(connection: Connection, breaches: Mapping[tuple[str, str], int], day: date) -> None:
+    """Add retractions of announced breaches, by (procedure_id, organisation_id), to those of the day."""
+    if breaches:
+        columns = zip(*((*key, count) for key, count in breaches.items()), strict=True)
+        await connection.execute(_RETRACTED, day, *columns)
 
 
 def _due_case(procedure_id: str, application_id: str, *columns: Any) -> DueCase:  # noqa: ANN401 - columns of a row

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from qos_processing.dead_letters import DeadLetter, Decided
 from qos_processing.ports import Message
@@ -30,7 +31,7 @@ _REMOVE = """
     DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS n (partition, seq)
     WHERE o.partition = n.partition AND o.seq = n.seq
 """
-_COUNT_PENDING = "SELECT topic, count(*) FROM outbox GROUP BY topic"
+_WAITING = "SELECT topic, count(*), min(created_at) FROM outbox GROUP BY topic"
 _WRITE_DEAD_LETTERS = """
     INSERT INTO dead_letters
         (topic, partition, "offset", reason, field, rule, key, value, headers, appended_at, created_at)
@@ -67,6 +68,13 @@ class Pending:
     message: Message
 
 
+class Waiting(NamedTuple):
+    """How many messages of a topic wait, and since when the oldest of them does."""
+
+    messages: int
+    since: datetime
+
+
 async def append(connection: Connection, state: PartitionState, messages: Sequence[Message], now: datetime) -> None:
     """Put messages into the outbox, in this order, numbered under the partition's lock."""
     if messages:
@@ -89,9 +97,9 @@ async def remove(connection: Connection, sent: Iterable[Pending]) -> None:
     await connection.execute(_REMOVE, partitions, seqs)
 
 
-async def count_pending(connection: Connection) -> dict[str, int]:
-    """How many messages wait, by topic."""
-    return {row[0]: row[1] for row in await connection.fetch(_COUNT_PENDING)}
+async def waiting(connection: Connection) -> dict[str, Waiting]:
+    """What waits in the outbox, by topic; a topic of which nothing waits is left out."""
+    return {row[0]: Waiting(*tuple(row)[1:]) for row in await connection.fetch(_WAITING)}
 
 
 async def write_dead_letters(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:

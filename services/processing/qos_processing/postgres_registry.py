@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,6 +59,10 @@ _QUEUED = """
     SELECT procedure_id, from_date, cursor FROM rejudgements
     WHERE generation = $1 AND partition = $2 ORDER BY procedure_id LIMIT 1
 """
+_OWNERS = """
+    SELECT procedure_id, organisation_id, (priority AND NOT retired) IS TRUE FROM procedures
+    WHERE generation = $1 AND procedure_id = ANY ($2::text[])
+"""
 _PARTITIONS_QUEUED = """
     SELECT DISTINCT r.partition FROM rejudgements r JOIN partition_state s USING (generation, partition) WHERE s.live
 """
@@ -69,6 +74,13 @@ _CASES_FROM = """
 """
 _ADVANCE = "UPDATE rejudgements SET cursor = $3 WHERE generation = $1 AND procedure_id = $2"
 _DONE = "DELETE FROM rejudgements WHERE generation = $1 AND procedure_id = $2"
+
+
+class Owner(NamedTuple):
+    """Whose a procedure is, and whether it is declared a priority procedure, by the version in force."""
+
+    organisation_id: str
+    priority: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,12 @@ async def load_registry(connection: Connection, generation: int, procedure_ids: 
         return {}
     rows = await connection.fetch(_FACTS, generation, list(procedure_ids))
     return {procedure_id: decode_facts(facts) for procedure_id, facts in rows}
+
+
+async def owners(connection: Connection, state: PartitionState, procedure_ids: Collection[str]) -> dict[str, Owner]:
+    """Of those of the procedures that are registered."""
+    rows = await connection.fetch(_OWNERS, state.generation, list(procedure_ids))
+    return {procedure_id: Owner(organisation_id, priority) for procedure_id, organisation_id, priority in rows}
 
 
 async def write_registry(

@@ -7,6 +7,7 @@ from datetime import datetime
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from qos_domain.events import INPUT_TOPICS
 from qos_processing.ports import Batch
 from qos_runtime import metric_defs
 
@@ -31,6 +32,8 @@ class Progress:
         self._lag_seconds = metric_defs.PROCESSING_LAG_SECONDS.gauge(registry)
         self._conflicts = metric_defs.PROCESSING_CONFLICTS.counter(registry)
         self._partitions = metric_defs.PROCESSING_PARTITIONS.gauge(registry)
+        for topic in INPUT_TOPICS:
+            self._conflicts.labels(topic)  # at 0 from the start, so that the first one is an increase
 
     @property
     def partitions(self) -> frozenset[TP]:

@@ -1,6 +1,7 @@
 """Judging cases anew after the registry changed: in chunks, under the partition's lock, exact and repeatable."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 
 from qos_domain.calendar import Calendar
@@ -8,6 +9,7 @@ from qos_domain.facts import NO_FACTS
 from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_registry
 from qos_processing.service import check_logic
+from qos_processing.sla_results import Noticed, SlaResults, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
@@ -26,6 +28,7 @@ class Rejudging:
         *,
         calendar: Calendar,
         clock: Clock,
+        sla_results: SlaResults,
         owned: Callable[[], Collection[int]],
         chunk: int = 1_000,
         every_seconds: float = 1.0,
@@ -34,6 +37,7 @@ class Rejudging:
         self._transactions = transactions
         self._calendar = calendar
         self._clock = clock
+        self._sla_results = sla_results
         self._owned = owned
         self._chunk = chunk
         self._every_seconds = every_seconds
@@ -61,31 +65,31 @@ class Rejudging:
     async def rejudge_chunk(self, partition: int) -> int:
         """Judge the next cases of the partition's first re-judgement anew, in one transaction; how many they were."""
 
-        async def chunk(connection: Connection, _doubtful: bool) -> int:
+        async def chunk(connection: Connection, _doubtful: bool) -> tuple[int, Counter[Noticed]]:
             state = await postgres.lock(connection, partition)
             if state is None:
-                return 0
+                return 0, Counter()
             check_logic(state)
             rejudgement = await postgres_registry.next_rejudgement(connection, state)
             if rejudgement is None:
-                return 0
+                return 0, Counter()
             procedure_id = rejudgement.procedure_id
             registry = await postgres_registry.load_registry(connection, state.generation, (procedure_id,))
             history = History.of(registry.get(procedure_id, NO_FACTS))
             cases = await postgres_registry.load_cases_from(connection, state.generation, rejudgement, self._chunk)
             fold = folding.rejudge(cases, lambda _: history, self._calendar)
             await postgres.write_cases(connection, state, fold.changes, self._calendar)
-            touched = {procedure_id} if fold.differences else ()
-            await postgres.settle(
-                connection, state, buckets=fold.differences, touched=touched, positions=(), now=self._clock.now()
-            )
+            touched, now = {procedure_id} if fold.differences else (), self._clock.now()
+            await postgres.settle(connection, state, buckets=fold.differences, touched=touched, positions=(), now=now)
             finished = len(cases) < self._chunk
             cursor = None if finished else max(application_id for _, application_id in cases)
             await postgres_registry.advance_rejudgement(connection, state, procedure_id, cursor)
             log.info("cases_rejudged", procedure_id=procedure_id, cases=len(cases), finished=finished)
-            return len(cases)
+            return len(cases), noticed_results(fold.found, lambda _: history, self._calendar.local_date(now))
 
-        return await self._transactions.run(chunk)
+        cases, noticed = await self._transactions.run(chunk)
+        self._sla_results.add(noticed)
+        return cases
 
     async def _waiting(self) -> set[int]:
         async def read(connection: Connection, _doubtful: bool) -> set[int]:

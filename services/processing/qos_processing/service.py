@@ -3,34 +3,39 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry
-
-from qos_domain.acceptance import AcceptanceRules, accept
+from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey, case_key
 from qos_domain.contributions import LOGIC_VERSION
-from qos_domain.errors import BrokenInvariant, RejectedEvent, TransientFailure
-from qos_domain.events import EVENT_TYPES, Event, Topic
+from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_domain.events import EVENT_TYPES, Event
 from qos_domain.facts import Fact, fact_of
 from qos_domain.procedures import Procedure
+from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_outbox
+from qos_processing.accepting import accept_record
+from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
 from qos_processing.ports import Batch, OffsetMismatch, Record
 from qos_processing.postgres import PartitionState, Position
 from qos_processing.registration import NOTHING_CHANGED, Registration, RegistryCache, register
+from qos_processing.sla_results import Noticed, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
-from qos_runtime.kafka import partition_of
-from qos_runtime.metric_defs import PROCESSING_EVENTS
+from qos_runtime.logging import get_logger
 from qos_runtime.postgres import DatabaseError
+from qos_runtime.tracing import OFF, Received, Tracing
 
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
 """What became of a record: the event at an offset, or a dead letter."""
+
+_log = get_logger(__name__)
+_START_OFFSET_SECONDS = 3.0
 
 
 class OtherLogic(BrokenInvariant):
@@ -39,7 +44,7 @@ class OtherLogic(BrokenInvariant):
     def __init__(self, *, stored: int, own: int) -> None:
         super().__init__(
             f"the live generation has logic version {stored}, this program has {own}: run the program that fits, or let"
-            " this one build the results anew from the log, in an empty database"
+            " this one build the results anew from the log, beside the live ones: `python -m qos_processing.rebuild`"
         )
         self.stored = stored
         self.own = own
@@ -64,14 +69,22 @@ def _last_appended_at(batch: Batch) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Folded:
+    """What the events of a transaction changed. `repeated` counts by topic those that were known already."""
+
+    repeated: Counter[str]
+    registration: Registration
+    noticed: Counter[Noticed]
+
+
+@dataclass(frozen=True, slots=True)
 class _Done:
-    """What a committed transaction did; `state` is as it was before. Counts are by topic."""
+    """What a committed transaction did; `state` is as it was before. Events are counted by topic."""
 
     state: PartitionState
-    events: Counter[str] = field(default_factory=Counter)
-    repeated: Counter[str] = field(default_factory=Counter)
-    dead_letters: Counter[str] = field(default_factory=Counter)
-    registration: Registration = NOTHING_CHANGED
+    events: Counter[str]
+    dead_letters: Sequence[DeadLetter]
+    folded: _Folded
 
 
 class ProcessingService:
@@ -84,10 +97,10 @@ class ProcessingService:
         calendar: Calendar,
         rules: AcceptanceRules,
         clock: Clock,
-        registry: CollectorRegistry,
+        counters: Counters,
         partitions: int,
         dead_letter_limit: DeadLetterLimit,
-        start_offset_seconds: float = 3.0,
+        tracing: Tracing = OFF,
     ) -> None:
         self._transactions = transactions
         self._calendar = calendar
@@ -95,10 +108,11 @@ class ProcessingService:
         self._clock = clock
         self._partitions = partitions
         self._dead_letter_limit = dead_letter_limit
-        self._start_offset_seconds = start_offset_seconds
+        self._start_offset_seconds = _START_OFFSET_SECONDS
+        self._tracing = tracing
         self._cache = RegistryCache()
         self._owned: set[int] = set()
-        self._events = PROCESSING_EVENTS.counter(registry)
+        self._counters = counters
 
     @property
     def owned(self) -> frozenset[int]:
@@ -108,7 +122,7 @@ class ProcessingService:
     async def start_offset(self, topic: str, partition: int) -> int:
         """The offset stored in PostgreSQL, 0 if there is none; waits for a transaction that may still move it.
 
-        Raises TransientFailure within `start_offset_seconds`.
+        Raises TransientFailure within three seconds.
         """
         try:
             async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
@@ -130,43 +144,53 @@ class ProcessingService:
         Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), TransientFailure (the database
         stayed away), and OtherLogic or TooManyDeadLetters, which end the process.
         """
-        accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
-        done = await self._transactions.run(partial(self._apply, accepted))
-        self._cache.committed(done.state, done.registration.changed)
-        for batch in batches:
-            topic = batch.topic
-            self._events.labels(topic, "folded").inc(done.events[topic] - done.repeated[topic])
-            self._events.labels(topic, "repeated").inc(done.repeated[topic])
-            self._events.labels(topic, "dead_letter").inc(done.dead_letters[topic])
+        received = [Received(batch.topic, batch.partition, batch.records) for batch in batches]
+        with self._tracing.processing(received) as span:
+            done = await self._process(batches)
+            span.count("qos.events.repeated", done.folded.repeated.total())
+            span.count("qos.events.dead_letters", len(done.dead_letters))
+            offsets = {batch.topic: batch.next_offset for batch in batches}
+            _log.debug("batches_committed", partition=batches[0].partition, next_offsets=offsets)
+
+    async def _process(self, batches: Sequence[Batch]) -> _Done:
+        with self._tracing.step("accept"):
+            accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
+        attempts: list[_Done] = []
+        done = await self._transactions.run(partial(self._apply, accepted, attempts))
+        self._cache.committed(done.state, done.folded.registration.changed)
+        self._count(done, [batch.topic for batch in batches])
+        return done
+
+    def _count(self, done: _Done, topics: Sequence[str]) -> None:
+        dead_letters = Counter(letter.topic for letter in done.dead_letters)
+        for topic in topics:
+            repeated = done.folded.repeated[topic]
+            folded = done.events[topic] - repeated
+            self._counters.events(topic, folded=folded, repeated=repeated, dead_letters=dead_letters[topic])
+        for letter in done.dead_letters:
+            self._counters.dead_letter(letter.topic, letter.reason)
+        self._counters.sla_results.add(done.folded.noticed)
 
     def _accept(self, batch: Batch, record: Record) -> Accepted:
-        try:
-            event = accept(
-                topic=cast(Topic, batch.topic),
-                key=record.key,
-                value=record.value,
-                appended_at=record.appended_at,
-                rules=self._rules,
-            )
-        except RejectedEvent as rejection:
-            return DeadLetter.of(batch.topic, batch.partition, record, rejection)
-        # All of a case meets under one lock only where every record is in the partition of its key.
-        if partition_of(event.data.procedure_id.encode(), self._partitions) != batch.partition:
-            rule = "a record is in the partition of its key's murmur2 hash, as Java's default partitioner has it"
-            return DeadLetter(batch.topic, batch.partition, record, "wrong_partition", "key", rule)
-        return record.offset, event
+        found = accept_record(batch.topic, batch.partition, record, rules=self._rules, partitions=self._partitions)
+        return found if isinstance(found, DeadLetter) else (record.offset, found)
 
     async def _apply(
-        self, accepted: Sequence[tuple[Batch, list[Accepted]]], connection: Connection, doubtful: bool
+        self,
+        accepted: Sequence[tuple[Batch, list[Accepted]]],
+        attempts: list[_Done],
+        connection: Connection,
+        doubtful: bool,
     ) -> _Done:
         partition = accepted[0][0].partition
         state, stored = await postgres.lock_at(connection, partition, [batch.topic for batch, _ in accepted])
         check_logic(state)
         if doubtful and all(stored[batch.topic] == batch.next_offset for batch, _ in accepted):
-            return _Done(state)  # the commit whose answer was lost did happen
+            return attempts[-1]  # the commit whose answer was lost did happen
         now = self._clock.now()
         events: list[Event] = []
-        counts, dead_letters = Counter[str](), Counter[str]()
+        dead_letters: list[DeadLetter] = []
+        counts: Counter[str] = Counter()
         for batch, items in accepted:
             offset = stored[batch.topic]
             check_follows(batch, offset)
@@ -176,10 +200,12 @@ class ProcessingService:
             if letters:
                 await self._bury(connection, state, batch, letters, now)
             events += batch_events
-            counts[batch.topic], dead_letters[batch.topic] = len(batch_events), len(letters)
+            dead_letters += letters
+            counts[batch.topic] = len(batch_events)
         positions = [Position(batch.topic, batch.next_offset, _last_appended_at(batch)) for batch, _ in accepted]
-        repeated, registration = await self._fold(connection, state, events, positions, now)
-        return _Done(state, counts, repeated, dead_letters, registration)
+        folded = await self._fold(connection, state, events, positions, now)
+        attempts.append(_Done(state, counts, dead_letters, folded))
+        return attempts[-1]
 
     async def _fold(
         self,
@@ -188,8 +214,8 @@ class ProcessingService:
         events: Sequence[Event],
         positions: Sequence[Position],
         now: datetime,
-    ) -> tuple[Counter[str], Registration]:
-        """Store what the events change: the registry first, then cases and buckets; and how many were known already."""
+    ) -> _Folded:
+        """Store what the events change: the registry first, then cases and buckets."""
         registry_events: list[Event] = []
         facts: dict[CaseKey, list[Fact]] = {}
         for event in events:
@@ -198,13 +224,17 @@ class ProcessingService:
             else:
                 facts.setdefault(case_key(event), []).append(fact_of(event))
         known = await self._cache.histories(connection, state, {procedure_id for procedure_id, _ in facts})
-        registration = NOTHING_CHANGED
+        registration, today = NOTHING_CHANGED, self._calendar.local_date(now)
         if registry_events:
-            today = self._calendar.local_date(now)
             registration = await register(connection, state, registry_events, today)
         changed = registration.changed
+
+        def history(procedure_id: str) -> History:
+            return changed.get(procedure_id) or known(procedure_id)
+
         stored = await postgres.load_cases(connection, state.generation, facts)
-        fold = folding.fold(facts, stored, lambda name: changed.get(name) or known(name), self._calendar)
+        with self._tracing.step("fold"):
+            fold = folding.fold(facts, stored, history, self._calendar)
         await postgres.write_cases(connection, state, fold.changes, self._calendar)
         touched = {procedure_id for procedure_id, _, _ in fold.differences}.union(changed)
         await postgres.settle(
@@ -212,7 +242,7 @@ class ProcessingService:
         )
         repeated: Counter[str] = Counter(EVENT_TYPES[fact.type][0] for fact in fold.repeated)
         repeated["procedures"] += registration.repeated
-        return repeated, registration
+        return _Folded(repeated, registration, noticed_results(fold.found, history, today))
 
     async def _bury(
         self,

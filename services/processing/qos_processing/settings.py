@@ -48,6 +48,9 @@ class ProcessingSettings(RuntimeSettings):
     """How long a transaction is tried again while PostgreSQL is away; then the worker ends."""
     database_pool_size: Annotated[int, Field(ge=2, le=100)] = 8
 
+    sla_results_scope_limit: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """How many procedures and organisations the counter of noticed results tells apart; further ones count as one."""
+
     @model_validator(mode="after")
     def _timeouts_fit(self) -> Self:
         if self.finish_seconds >= self.session_timeout_seconds:

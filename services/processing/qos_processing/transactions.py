@@ -6,15 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import asyncpg
+from prometheus_client import CollectorRegistry
 
 from qos_domain.errors import TransientFailure
 from qos_runtime.logging import get_logger
+from qos_runtime.metric_defs import PROCESSING_RETRIES
 from qos_runtime.postgres import DatabaseError, Pool, Verdict, verdict
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 _T = TypeVar("_T")
 
 _FIRST_PAUSE_SECONDS = 0.05
@@ -30,9 +32,10 @@ class Transactions:
     own lock, at what is stored before it does anything.
     """
 
-    def __init__(self, pool: Pool, *, patience_seconds: float) -> None:
+    def __init__(self, pool: Pool, *, patience_seconds: float, registry: CollectorRegistry) -> None:
         self.pool = pool
         self._patience_seconds = patience_seconds
+        self._retries = PROCESSING_RETRIES.counter(registry)
 
     async def run(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
         """What `work(connection, doubtful)` returns, once committed. What it raises rolls back and goes up.
@@ -54,6 +57,7 @@ class Transactions:
                 doubtful = doubtful or finding is Verdict.READ_THEN_RETRY
                 if loop.time() + pause > give_up_at:
                     raise TransientFailure(f"PostgreSQL is away ({type(error).__name__})") from error
+                self._retries.labels(type(error).__name__).inc()
                 log.warning("transaction_retried", error=type(error).__name__, doubtful=doubtful, pause_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -25,7 +25,7 @@ from qos_domain.events import (
     Topic,
 )
 from qos_domain.ids import row_id
-from qos_domain.refusals import invalid, malformed, refusal
+from qos_domain.refusals import invalid, malformed, refusal, refused
 from qos_domain.upcasting import UPCASTS, Upcast, Upcasts, current_version, lift, lifts
 from qos_domain.vocabulary import EventId, Instant, Source
 
@@ -105,12 +105,12 @@ def accept(
     Raises RejectedEvent: what `decode_cloudevent` raises, and tombstone, wrong_topic, key_mismatch, time_in_future.
     """
     if not value:
-        raise RejectedEvent(reason="tombstone", field="value", rule="a record holds an event; nothing is ever deleted")
+        raise refused("tombstone", "value", "a record holds an event; nothing is ever deleted")
     event, wire = _decode(value, _ENVELOPE, rules, UPCASTS)
     if wire.topic != topic:
-        raise RejectedEvent(reason="wrong_topic", field="type", rule=f"events of this type belong on {wire.topic}")
+        raise refused("wrong_topic", "type", f"events of this type belong on {wire.topic}")
     if key != event.data.procedure_id.encode():
-        raise RejectedEvent(reason="key_mismatch", field="key", rule="the record's key is the procedure_id, in UTF-8")
+        raise refused("key_mismatch", "key", "the record's key is the procedure_id, in UTF-8")
     check_not_in_future(event, appended_at, rules)
     return event
 
@@ -163,7 +163,7 @@ def check_not_in_future(event: Event, at: datetime, rules: AcceptanceRules) -> N
 
 def _decode(raw: bytes | Raw, decoder: _Decoder, rules: AcceptanceRules, upcasts: Upcasts) -> tuple[Event, _WireType]:
     if len(memoryview(raw)) > MAX_EVENT_BYTES:
-        raise RejectedEvent(reason="too_large", field="value", rule=f"at most {MAX_EVENT_BYTES} bytes an event")
+        raise refused("too_large", "value", f"at most {MAX_EVENT_BYTES} bytes an event")
     try:
         envelope = decoder.decode(raw)
     except ValidationError as error:
@@ -206,7 +206,7 @@ def _check(envelope: _Envelope | _Row, event: Event, wire: _WireType) -> None:
 
 def _in_future(field: str, rules: AcceptanceRules) -> RejectedEvent:
     seconds = int(rules.max_future.total_seconds())
-    return RejectedEvent(reason="time_in_future", field=field, rule=f"at most {seconds} seconds after it is recorded")
+    return refused("time_in_future", field, f"at most {seconds} seconds after it is recorded")
 
 
 def _wire_name(prefix: str, name: str, version: int) -> str:
@@ -216,9 +216,7 @@ def _wire_name(prefix: str, name: str, version: int) -> str:
 def _find(wire_name: str, prefix: str, upcasts: Upcasts) -> _WireType:
     wire = _wire_types(prefix).get(wire_name) if upcasts is UPCASTS else _describe(prefix, upcasts).get(wire_name)
     if wire is None:
-        raise RejectedEvent(
-            reason="unknown_type", field="type", rule=f"{prefix}<type>.v<version>, as GET /v1/schemas lists"
-        )
+        raise refused("unknown_type", "type", f"{prefix}<type>.v<version>, as GET /v1/schemas lists")
     return wire
 
 

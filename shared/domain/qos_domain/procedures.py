@@ -21,6 +21,9 @@ from qos_domain.vocabulary import (
     Unit,
 )
 
+DEFAULT_OBJECTIVE = 0.95
+"""The share of results to be met that a procedure promises unless it says another."""
+
 Channels: TypeAlias = Annotated[tuple[Channel, ...], Meta(max_length=20)]
 
 
@@ -101,7 +104,7 @@ class Procedure(_Part, frozen=True, kw_only=True):
     within_discretion: bool | None = None
     barrier: Barrier | None = None
     digital_since: date | None = None
-    objective: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    objective: Annotated[float, Meta(gt=0, le=1)] = DEFAULT_OBJECTIVE
     priority: bool | None = None
     attributes: DeclaredAttributes = DeclaredAttributes()
 

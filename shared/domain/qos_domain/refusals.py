@@ -4,7 +4,7 @@ This is the slow path; it runs only for what has been refused already.
 """
 
 import re
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import DecodeError, ValidationError
@@ -30,6 +30,22 @@ from msgspec.inspect import (
 from qos_domain.errors import RejectedEvent
 
 Json: TypeAlias = object
+Reason: TypeAlias = Literal[
+    "tombstone",
+    "too_large",
+    "malformed_json",
+    "wrong_topic",
+    "key_mismatch",
+    "time_in_future",
+    "unknown_type",
+    "unknown_field",
+    "missing_field",
+    "invalid_field",
+    "time_without_offset",
+    "personal_data",
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+"""Every reason for which a record of an input topic is refused (`acceptance.accept`)."""
 
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"field `(?P<name>[^`]*)`")
@@ -39,12 +55,16 @@ _FIELD_NAME = re.compile(r"[a-z][a-z_]{0,39}[0-9]{0,3}")
 _INDIVIDUAL_NUMBER = re.compile(r"[0-9]{12}")
 
 
+def refused(reason: Reason, field: str, rule: str) -> RejectedEvent:
+    return RejectedEvent(reason=reason, field=field, rule=rule)
+
+
 def malformed(field: str) -> RejectedEvent:
-    return RejectedEvent(reason="malformed_json", field=field, rule="one complete JSON document in UTF-8")
+    return refused("malformed_json", field, "one complete JSON document in UTF-8")
 
 
 def invalid(field: str, rule: str) -> RejectedEvent:
-    return RejectedEvent(reason="invalid_field", field=field, rule=rule)
+    return refused("invalid_field", field, rule)
 
 
 def refusal(error: ValidationError, *, schema: type, raw: bytes, at: str = "") -> RejectedEvent:
@@ -66,16 +86,16 @@ def refusal(error: ValidationError, *, schema: type, raw: bytes, at: str = "") -
         known = ", ".join(each.encode_name for each in _fields(expected))
         name = named["name"] if _FIELD_NAME.fullmatch(named["name"]) else "(unknown)"
         rule = f"no unknown fields; known here: {known}"
-        return RejectedEvent(reason="unknown_field", field=_join(field, name), rule=rule)
+        return refused("unknown_field", _join(field, name), rule)
     if named is not None and message.startswith("Object missing required field"):
         each = next(each for each in _fields(expected) if each.encode_name == named["name"])
         rule = f"required: {rule_of(each.type)}"
-        return RejectedEvent(reason="missing_field", field=_join(field, named["name"]), rule=rule)
+        return refused("missing_field", _join(field, named["name"]), rule)
     if message.startswith("Expected `datetime` with a timezone"):
-        return RejectedEvent(reason="time_without_offset", field=field or "value", rule=rule_of(expected))
+        return refused("time_without_offset", field or "value", rule_of(expected))
     if isinstance(found, str) and ("@" in found or _INDIVIDUAL_NUMBER.fullmatch(found)) and _is_id(expected):
         rule = "an id is a pseudonym: no mail address, no 12-digit Individual Number"
-        return RejectedEvent(reason="personal_data", field=field, rule=rule)
+        return refused("personal_data", field, rule)
     return invalid(field or "value", rule_of(expected))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from fractions import Fraction
 
 from qos_domain.cells import Buckets, Tally
 from qos_domain.figures import Distribution, Mean, Rate, Share
@@ -39,7 +40,7 @@ def report(
     window: Window,
     as_of: date,
     one_procedure: bool,
-    objective: float | None = None,
+    objective: float | Fraction | None = None,
     workloads: Mapping[Channel | None, Workload] | None = None,
     retracted: int | None = None,
 ) -> Report:
@@ -74,7 +75,7 @@ def indicators(
     buckets: Buckets,
     *,
     one_procedure: bool,
-    objective: float | None = None,
+    objective: float | Fraction | None = None,
     workload: Workload | None = None,
     retracted: int | None = None,
 ) -> Indicators:
@@ -171,7 +172,7 @@ def _processing_time(tally: Tally, *, one_procedure: bool) -> ProcessingTime:
     )
 
 
-def _error_budget(objective: float, window: Tally, fiscal_year: Tally) -> ErrorBudget:
+def _error_budget(objective: float | Fraction, window: Tally, fiscal_year: Tally) -> ErrorBudget:
     return error_budget(
         objective,
         met=fiscal_year.count("met"),

@@ -1,8 +1,11 @@
 """The error budget of an objective such as "95 % within the period", over the fiscal year (docs/indicators.md)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+
+from qos_domain.procedures import DEFAULT_OBJECTIVE
 
 # Below so many allowed breaches one case is a fifth of the budget or more: then only whole cases are said.
 LEAST_ALLOWED_FOR_RATIOS = 5
@@ -33,15 +36,33 @@ class ErrorBudget:
     burn_rate_fiscal_year: float | None
 
 
-def error_budget(objective: float, *, met: int, breached: int, window_met: int, window_breached: int) -> ErrorBudget:
+def exact(objective: float | str) -> Fraction:
+    """An objective as it is written, in decimals: 0.95 allows 1 of 20, which a binary fraction would miss."""
+    return Fraction(str(objective))
+
+
+def joint_objective(results: Mapping[Fraction, int]) -> Fraction:
+    """The objective of several procedures, from the results of the fiscal year under each objective that they have.
+
+    It is their mean, weighted by the results, so that the breaches it allows of all are those that the single ones
+    allow together. Without any result it is the default.
+    """
+    total = sum(results.values())
+    if not total:
+        return exact(DEFAULT_OBJECTIVE)
+    return sum((objective * count for objective, count in results.items()), Fraction(0)) / total
+
+
+def error_budget(
+    objective: float | Fraction, *, met: int, breached: int, window_met: int, window_breached: int
+) -> ErrorBudget:
     """From the results of the fiscal year up to as_of and those of a window. `objective` is in (0, 1]."""
-    # An objective is written in decimals: 0.95 allows 1 of 20 exactly, which binary fractions would miss.
-    may_breach = 1 - Fraction(str(objective))
+    may_breach = 1 - (objective if isinstance(objective, Fraction) else exact(objective))
     results = met + breached
     allowed = math.floor(may_breach * results)
     in_cases = allowed < LEAST_ALLOWED_FOR_RATIOS
     return ErrorBudget(
-        objective=objective,
+        objective=float(objective),
         results=results,
         allowed=allowed,
         used=breached,

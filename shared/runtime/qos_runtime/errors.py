@@ -19,6 +19,9 @@ class TopicsNotReady(Exception):
             parts.append(f"missing topics: {', '.join(missing)}")
         if differing:
             parts.append(f"topics with other settings: {', '.join(differing)}")
-        super().__init__(f"{'; '.join(parts)} (create them with `qos topics create`, or correct their settings)")
+        remedy = (
+            "create them with `qos topics create` or `python -m qos_runtime.create_topics`, or correct their settings"
+        )
+        super().__init__(f"{'; '.join(parts)} ({remedy})")
         self.missing = missing
         self.differing = differing

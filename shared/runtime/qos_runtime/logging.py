@@ -3,14 +3,15 @@
     log = get_logger(__name__)
     log.info("batch_committed", topic="reviews", partition=3, next_offset=42, events=17)
 
-The standard library's loggers (aiokafka, uvicorn, faust) come out the same way.
+The standard library's loggers (aiokafka, uvicorn, faust) come out the same way. A line that belongs to a traced request
+or transaction has its `trace_id` and `span_id`.
 """
 
 import logging
 import sys
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import structlog
 
@@ -18,15 +19,27 @@ import structlog
 _NEVER_LOGGED = frozenset({"body", "comment", "data", "event_data", "headers", "key", "payload", "record", "value"})
 _OMITTED = "<omitted>"
 
+Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+# At DEBUG others write what we don't know: aiokafka the key and the value of every record it sends, faust and
+# sse-starlette what passes through them. Only these may go below INFO.
+_OWN: Final = ("qos_domain", "qos_runtime", "qos_intake", "qos_processing", "qos_metrics", "qos_local", "__main__")
+# What these say at INFO is a detail.
+_CHATTY: Final = ("aiokafka", "faust", "mode")
+
 
 def configure_logging(
     *,
     service: str,
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO",
+    level: Level = "INFO",
     log_format: Literal["json", "console"] = "json",
+    traced: bool = False,
     stream: TextIO | None = None,
 ) -> None:
-    """Route structlog and the standard library's logging to one handler on `stream` (standard error). Repeatable."""
+    """Route structlog and the standard library's logging to one handler on `stream` (standard error). Repeatable.
+
+    `traced`: there are spans, whose ids the lines are to have.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,6 +47,7 @@ def configure_logging(
         structlog.stdlib.ExtraAdder(allow=["suppressed"]),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_service(service),
+        *([_span_ids()] if traced else []),
         omit_payloads,
     ]
     console = log_format == "console"
@@ -49,12 +63,10 @@ def configure_logging(
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer])
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
-    handler.addFilter(RateLimit(prefix="aiokafka"))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level)
-    # At DEBUG aiokafka writes the key and the value of every record it sends.
-    logging.getLogger("aiokafka").setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    for prefix in ("aiokafka", "opentelemetry"):
+        handler.addFilter(RateLimit(prefix=prefix))
+    logging.getLogger().handlers = [handler]
+    set_level(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -65,6 +77,16 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: Level) -> None:
+    """The level of every logger from now on; DEBUG is for our own loggers, the others stay at INFO."""
+    number = logging.getLevelNamesMapping()[level]
+    logging.getLogger().setLevel(max(number, logging.INFO))
+    for name in _OWN:
+        logging.getLogger(name).setLevel(number)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING if level == "INFO" else logging.NOTSET)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -87,11 +109,23 @@ def _with_service(service: str) -> structlog.types.Processor:
     return add
 
 
+def _span_ids() -> structlog.types.Processor:
+    from opentelemetry.trace import format_span_id, format_trace_id, get_current_span  # noqa: PLC0415  only if traced
+
+    def add(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        context = get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"], event["span_id"] = format_trace_id(context.trace_id), format_span_id(context.span_id)
+        return event
+
+    return add
+
+
 class RateLimit(logging.Filter):
     """Let through at most `burst` records of one message template in `period_seconds`, for loggers under `prefix`.
 
-    aiokafka logs thousands of identical errors while a broker is away. The first record after a pause says in
-    `suppressed` how many were held back.
+    aiokafka logs thousands of identical errors while a broker is away, and so it is with OpenTelemetry and a collector.
+    The first record after a pause says in `suppressed` how many were held back.
     """
 
     def __init__(

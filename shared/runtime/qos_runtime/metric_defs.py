@@ -1,26 +1,34 @@
 """Every Prometheus metric of the system, in one typed place: the documentation and the alerts are checked against it.
 
-To add one: append a definition here and to `ALL`, make it with `INTAKE_EVENTS.counter(registry)` (or gauge,
-histogram) in the service's bootstrap, and make docs/metrics.md anew (`metric_docs`). Labels are bounded: a
-procedure_id only for priority procedures, never an application id.
+To add one: append a definition here, make it with `INTAKE_EVENTS.counter(registry)` (or gauge, histogram) in the
+service's bootstrap, and make docs/metrics.md anew (`metric_docs`). Labels are bounded: a procedure_id only for priority
+procedures, never an application id.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+
+# The client would add a series with its time of creation to each series of a counter.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Kind(Enum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
+    GAUGE_HISTOGRAM = "gauge histogram"
     INFO = "info"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's name without the `_total` that counters get, its help text, labels and (histograms) buckets."""
+    """A metric's name without the `_total` that counters get, its help text, labels and (histograms) buckets.
+
+    A gauge histogram is one whose counts can go down (the cases of the last 28 days): it is scraped as `_bucket`,
+    `_gcount` and `_gsum`, and no rate must be taken of it.
+    """
 
     name: str
     kind: Kind
@@ -121,14 +129,49 @@ PROCESSING_CONFLICTS = Metric(
     "Batches that found another stored offset than they were fetched from: redelivered, or another worker was faster.",
     ("topic",),
 )
+PROCESSING_RETRIES = Metric(
+    "qos_processing_retries",
+    Kind.COUNTER,
+    "Transactions that failed for now and were tried again, by the class of the error.",
+    ("error",),
+)
 PROCESSING_PARTITIONS = Metric(
     "qos_processing_partitions",
     Kind.GAUGE,
     "Partitions this worker has, by topic.",
     ("topic",),
 )
+DEAD_LETTERS = Metric(
+    "qos_dead_letters",
+    Kind.COUNTER,
+    "Records put to the dead letters, in committed batches, by the topic they came from and the reason.",
+    ("topic", "reason"),
+)
 OUTBOX_PENDING = Metric(
     "qos_outbox_pending", Kind.GAUGE, "Messages committed in the outbox that Kafka has not acknowledged.", ("topic",)
+)
+OUTBOX_OLDEST_SECONDS = Metric(
+    "qos_outbox_oldest_seconds",
+    Kind.GAUGE,
+    "Age of the oldest message in the outbox that Kafka has not acknowledged; 0 if there is none.",
+)
+LEADER = Metric("qos_leader", Kind.GAUGE, "1 if this worker leads: it announces, assesses and publishes; else 0.")
+# A scope is a priority procedure, or an organisation with all its other procedures, or all: (scope, id).
+_SCOPE = ("scope", "id")
+SLA_RESULTS = Metric(
+    "qos_sla_results",
+    Kind.COUNTER,
+    "Results as they were noticed: met and recovered with their batch, breached and retracted when announced;"
+    " backfill: more than 7 days after their date.",
+    (*_SCOPE, "result", "backfill"),
+)
+SLA_RESULTS_SCOPES = Metric(
+    "qos_sla_results_scopes", Kind.GAUGE, "Scopes that qos_sla_results_total counts under an id of their own."
+)
+SLA_RESULTS_SCOPES_LIMIT = Metric(
+    "qos_sla_results_scopes_limit",
+    Kind.GAUGE,
+    "How many these can be (QOS_PROCESSING_SLA_RESULTS_SCOPE_LIMIT); further ones count under the id other.",
 )
 METRICS_REQUEST_SECONDS = Metric(
     "qos_metrics_request_seconds",
@@ -153,6 +196,11 @@ METRICS_LAG_SECONDS = Metric(
 METRICS_BACKLOG_RECORDS = Metric(
     "qos_metrics_backlog_records", Kind.GAUGE, "Records in the input topics that don't count yet; NaN while not known."
 )
+METRICS_REJUDGEMENTS = Metric(
+    "qos_rejudgements_pending",
+    Kind.GAUGE,
+    "Procedures whose cases are being judged anew after a change of the registry.",
+)
 FIGURES_COLLECTED = Metric(
     "qos_figures_collected_timestamp_seconds", Kind.GAUGE, "When the figures below were last read from PostgreSQL."
 )
@@ -160,27 +208,42 @@ FIGURES_SECONDS = Metric("qos_figures_collect_seconds", Kind.GAUGE, "How long it
 FIGURES_SCOPES = Metric(
     "qos_figures_scopes",
     Kind.GAUGE,
-    "Scopes by what became of them: shown, or hidden by the limit on labels (QOS_METRICS_GAUGES_SCOPE_LIMIT).",
+    "Scopes by what became of them: shown, or hidden by the limit on labels.",
     ("state",),
 )
-# A scope is a priority procedure, or an organisation with all its other procedures, or all: (scope, id).
-_SCOPE = ("scope", "id")
+FIGURES_SCOPES_LIMIT = Metric(
+    "qos_figures_scopes_limit", Kind.GAUGE, "How many scopes are shown at most (QOS_METRICS_GAUGES_SCOPE_LIMIT)."
+)
+# Windows are of local dates and end today; a fiscal year begins on 1 April.
+SCOPE_INFO = Metric(
+    "qos_scope",
+    Kind.INFO,
+    "Always 1: the names of a scope, and the organisation that it belongs to (an organisation: to itself).",
+    (*_SCOPE, "organisation", "name_ja", "name_en"),
+)
 FIGURES_APPLICATIONS = Metric(
-    "qos_applications_28_days", Kind.GAUGE, "Applications in the last 28 days.", (*_SCOPE, "online")
+    "qos_applications",
+    Kind.GAUGE,
+    "Applications by date of arrival, in a window (7d, 28d).",
+    (*_SCOPE, "window", "online"),
 )
 FIGURES_RESULTS = Metric(
-    "qos_results_28_days", Kind.GAUGE, "Results of the last 28 days: met or breached.", (*_SCOPE, "result")
-)
-FIGURES_CALENDAR_DAYS = Metric(
-    "qos_calendar_days_28_days",
+    "qos_results",
     Kind.GAUGE,
-    "Calendar days from arrival to stop, of cases that stopped in the last 28 days; nearest rank.",
-    (*_SCOPE, "quantile"),
+    "Results of a window (3d, 7d, 28d, fiscal_year): met or breached.",
+    (*_SCOPE, "window", "result"),
 )
-FIGURES_PAYMENTS = Metric("qos_payments_28_days", Kind.GAUGE, "Payments in the last 28 days.", (*_SCOPE, "cashless"))
-FIGURES_RATINGS = Metric("qos_ratings_28_days", Kind.GAUGE, "Ratings given in the last 28 days.", _SCOPE)
-FIGURES_SATISFACTION = Metric(
-    "qos_satisfaction_mean_28_days", Kind.GAUGE, "Mean rating (1-5) of the last 28 days.", _SCOPE
+FIGURES_OBJECTIVE = Metric(
+    "qos_objective_ratio",
+    Kind.GAUGE,
+    "Share of results met that is promised; of several procedures: weighted by their results of the fiscal year.",
+    _SCOPE,
+)
+FIGURES_ERROR_BUDGET = Metric(
+    "qos_error_budget_cases",
+    Kind.GAUGE,
+    "Breaches of the fiscal year: allowed by its results so far, used, and left (negative when overspent).",
+    (*_SCOPE, "state"),
 )
 FIGURES_CASES = Metric(
     "qos_cases",
@@ -188,44 +251,63 @@ FIGURES_CASES = Metric(
     "Open cases now, by state: open (all of them), suspended, due_soon, overdue.",
     (*_SCOPE, "state"),
 )
+FIGURES_OLDEST_OPEN = Metric(
+    "qos_oldest_open_days",
+    Kind.GAUGE,
+    "Calendar days since the arrival of the oldest open case; absent when none is open.",
+    _SCOPE,
+)
+FIGURES_FORECAST = Metric(
+    "qos_forecast_breaches",
+    Kind.GAUGE,
+    "Open cases that will breach, if they stay open, by the next business day (1bd) or by the fifth (5bd).",
+    (*_SCOPE, "horizon"),
+)
+FIGURES_PROCESSING_DAYS = Metric(
+    "qos_processing_days",
+    Kind.GAUGE_HISTOGRAM,
+    "Calendar days from arrival to stop, of cases that stopped in the last 28 days.",
+    _SCOPE,
+    buckets=(1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180),
+)
+FIGURES_CALENDAR_DAYS = Metric(
+    "qos_calendar_days",
+    Kind.GAUGE,
+    "The same by quantile (0.5, 0.9, 0.95), exact: nearest rank.",
+    (*_SCOPE, "quantile"),
+)
+FIGURES_PAYMENTS = Metric("qos_payments", Kind.GAUGE, "Payments in a window (28d).", (*_SCOPE, "window", "cashless"))
+FIGURES_RATINGS = Metric("qos_ratings", Kind.GAUGE, "Ratings given in the last 28 days.", _SCOPE)
+FIGURES_SATISFACTION = Metric(
+    "qos_satisfaction_mean", Kind.GAUGE, "Mean rating (1-5) of the last 28 days; absent without ratings.", _SCOPE
+)
+_LEVEL = ("id", "principle", "reading", "assessment")
 FIGURES_LEVEL = Metric(
     "qos_level",
     Kind.GAUGE,
-    "Level (0-3) of a priority procedure, as processing assessed it last, by principle and reading.",
-    ("id", "principle", "reading"),
+    "Level (0-3) of a priority procedure, by principle, reading (declared, evidenced) and assessment"
+    " (live: as processing assessed it last; settled: after days of equal assessments).",
+    _LEVEL,
+)
+FIGURES_LEVEL_POSSIBLE = Metric(
+    "qos_level_possible", Kind.GAUGE, "The level if every criterion that can't be told were met.", _LEVEL
+)
+VERIFY_CHECKED = Metric(
+    "qos_verify_checked",
+    Kind.GAUGE,
+    "What the last verification compared, by kind (cases, buckets, totals, log); absent where it was never compared.",
+    ("what",),
+)
+VERIFY_MISMATCHES = Metric(
+    "qos_verify_mismatches", Kind.GAUGE, "How many of them were not as a fresh fold has them.", ("what",)
+)
+VERIFY_TIMESTAMP = Metric("qos_verify_timestamp_seconds", Kind.GAUGE, "When the last verification was finished.")
+REBUILD_RECORDS = Metric(
+    "qos_rebuild_records",
+    Kind.GAUGE,
+    "Records of the log that a rebuild has read so far, and has to read in all; absent while none is going on.",
+    ("state",),
 )
 
-ALL: tuple[Metric, ...] = (
-    INTAKE_EVENTS,
-    INTAKE_REQUESTS,
-    INTAKE_IN_FLIGHT_BYTES,
-    INTAKE_PROCEDURES,
-    INTAKE_RELAYED,
-    INTAKE_PUBLISH_SECONDS,
-    PROCESSING_EVENTS,
-    PROCESSING_BATCH_SECONDS,
-    PROCESSING_BATCH_RECORDS,
-    PROCESSING_DELAY_SECONDS,
-    PROCESSING_LAG_RECORDS,
-    PROCESSING_LAG_SECONDS,
-    PROCESSING_CONFLICTS,
-    PROCESSING_PARTITIONS,
-    OUTBOX_PENDING,
-    METRICS_REQUEST_SECONDS,
-    METRICS_STREAM_CLIENTS,
-    METRICS_STREAM_DROPPED,
-    METRICS_LAG_SECONDS,
-    METRICS_BACKLOG_RECORDS,
-    FIGURES_COLLECTED,
-    FIGURES_SECONDS,
-    FIGURES_SCOPES,
-    FIGURES_APPLICATIONS,
-    FIGURES_RESULTS,
-    FIGURES_CALENDAR_DAYS,
-    FIGURES_PAYMENTS,
-    FIGURES_RATINGS,
-    FIGURES_SATISFACTION,
-    FIGURES_CASES,
-    FIGURES_LEVEL,
-)
-"""In the order of the documentation. Append here what you define above."""
+ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""In the order of the definitions, which is that of the documentation."""

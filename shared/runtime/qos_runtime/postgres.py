@@ -5,6 +5,8 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from qos_runtime.tracing import OFF, Tracing
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 # A session that ends while nothing is asked of it (a limit on idle transactions, a shutdown) can meet the next query
@@ -31,6 +33,7 @@ async def create_pool(
     max_size: int = 10,
     idle_in_transaction_seconds: float = 5.0,
     command_timeout_seconds: float = 60.0,
+    tracing: Tracing = OFF,
 ) -> Pool:
     """A pool for short transactions. Raises what asyncpg raises when the database is away (see `verdict`).
 
@@ -42,6 +45,7 @@ async def create_pool(
         min_size=min_size,
         max_size=max_size,
         reset=_nothing_to_reset,
+        connection_class=tracing.querying(asyncpg.Connection),  # type: ignore[arg-type]  # generic to mypy only
         command_timeout=command_timeout_seconds,
         server_settings={
             "application_name": application_name,

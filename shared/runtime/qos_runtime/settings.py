@@ -44,6 +44,10 @@ class RuntimeSettings(BaseSettings):
     consumer_group: str = Field(default="qos-processing", validation_alias="QOS_CONSUMER_GROUP", min_length=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", validation_alias="QOS_LOG_LEVEL")
     log_format: Literal["json", "console"] = Field(default="json", validation_alias="QOS_LOG_FORMAT")
+    log_debug_seconds: Annotated[float, Field(ge=0)] = Field(default=900.0, validation_alias="QOS_LOG_DEBUG_SECONDS")
+    """How long SIGUSR1 makes a running service log at DEBUG; 0: until SIGUSR2."""
+    tracing: Literal["off", "otlp", "console"] = Field(default="off", validation_alias="QOS_TRACING")
+    """Where spans go; the rest is in the variables OTEL_* of OpenTelemetry."""
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -58,6 +58,7 @@ def expected(
         one_procedure=one,
         objective=objective,
         workloads=workloads(replay, procedures, as_of, moment),
+        retracted=0,
     )
 
 

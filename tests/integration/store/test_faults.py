@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
+from prometheus_client import CollectorRegistry
 
 from qos_domain.errors import TransientFailure
 from qos_processing.ports import Batch, OffsetMismatch
@@ -158,7 +159,7 @@ async def test_a_database_that_stays_away(free_port: int) -> None:
         attempts.append(True)
 
     with pytest.raises(TransientFailure, match="PostgreSQL is away"):
-        await Transactions(pool, patience_seconds=0.2).run(work)
+        await Transactions(pool, patience_seconds=0.2, registry=CollectorRegistry()).run(work)
     assert attempts == []
     pool.terminate()
 

@@ -8,6 +8,8 @@ import pytest
 from qos_domain.contributions import LOGIC_VERSION
 from qos_processing.migrate import migrate
 from qos_runtime.errors import NotConfigured
+from support.builders import happened, registered
+from support.processing import processing
 
 pytestmark = pytest.mark.real
 
@@ -22,6 +24,17 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
     finally:
         await connection.close()
     assert [tuple(row) for row in generations] == [(1, "live", LOGIC_VERSION)]
+
+
+async def test_a_database_with_results_of_the_first_version(database_url: str) -> None:
+    """Its announcements go on, and what it didn't count counts from now on."""
+    async with processing(database_url, revision="0001") as p:
+        await p.receive(registered(), happened("application.submitted", "2025-05-02 23:50", channel="online"))
+        await migrate(database_url)
+        assert await p.sweep.sweep() == 1
+        await p.receive(happened("notification.sent", "2025-05-13", channel="mail"), at=p.clock.at)
+        assert await p.sweep.sweep() == 1
+        assert await p.pool.fetchval("SELECT sum(breaches) FROM retracted_breaches") == 1
 
 
 async def test_an_address_that_is_none() -> None:

@@ -8,7 +8,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import ConsumerRecord
-from prometheus_client import CollectorRegistry
 
 from qos_processing import postgres, postgres_outbox
 from qos_processing.outbox import Publisher
@@ -39,9 +38,7 @@ async def p(settings: RuntimeSettings) -> AsyncIterator[Processing]:
 
 
 def publisher(p: Processing, settings: RuntimeSettings, most_messages: int = 7) -> Publisher:
-    return Publisher(
-        p.transactions, settings, registry=CollectorRegistry(), most_messages=most_messages, every_seconds=0.02
-    )
+    return Publisher(p.transactions, settings, most_messages=most_messages, every_seconds=0.02)
 
 
 async def put(p: Processing, partition: int, *event_ids: str) -> None:

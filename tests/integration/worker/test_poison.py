@@ -21,8 +21,9 @@ from qos_runtime.topics import MAX_EVENT_BYTES, create_topics
 from support.builders import happened, registered
 from support.eventually import eventually
 from support.intake import records_of
+from support.live_results import LiveResults
 from support.log import RULES
-from support.processing import replayed, stored_buckets
+from support.processing import replayed
 from support.services import running_service
 from support.stack import environment_of
 
@@ -170,7 +171,7 @@ async def test_poison_of_every_kind_on_every_topic(
         each: (original.key, original.value) for each, original in originals.items()
     }
     events = [event for pair in GOOD.values() for event in pair]
-    assert await stored_buckets(pool) == replayed(events, Calendar.load()).buckets()
+    assert await LiveResults(pool).buckets() == replayed(events, Calendar.load()).buckets()
 
     bodies = [decode_dead_letter(record.value) for record in await records_of(settings, "dead-letters")]
     assert {body.id: body.original() for body in bodies} == {

@@ -21,6 +21,13 @@ def test_a_figure_that_only_one_side_gives_differs() -> None:
     assert (difference.path, difference.of_services, difference.of_fold) == ("p.extra", 1, None)
 
 
+def test_breaches_taken_back_are_known_to_the_services_alone() -> None:
+    services, fold = ({"compliance": {"breached": 2, "retracted": retracted}} for retracted in (1, None))
+    assert compare("p", services, fold) == (1, [])
+    _, (difference,) = compare("p", services, {"compliance": {"breached": 3, "retracted": None}})
+    assert difference.path == "p.compliance.breached"
+
+
 def test_how_fresh_the_data_is_is_no_figure() -> None:
     def assessment(freshness: object, level: int) -> dict[str, object]:
         return {"level": level, "lineage": {"criteria": "tokyo-1", "freshness": freshness}}

@@ -1,10 +1,12 @@
 """The error budget: what an objective of 95 % leaves, in cases and in percent."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qos_domain.slo import error_budget
+from qos_domain.slo import error_budget, exact, joint_objective
 
 
 def test_many_results_speak_in_ratios() -> None:
@@ -56,3 +58,22 @@ def test_after_the_recovery_the_budget_holds_and_not_one_result_before(percent: 
     assert recovered_after is not None
     assert budget_left(recovered_after) >= 0
     assert recovered_after == 0 or budget_left(recovered_after - 1) < 0
+
+
+def test_several_procedures_may_breach_as_often_as_the_single_ones_may() -> None:
+    """10 of 100, 5 of 100 and none of 50: 15 of 250."""
+    joint = joint_objective({exact(0.9): 100, exact("0.95"): 100, exact(1.0): 50})
+    assert joint == Fraction(235, 250)
+    budget = error_budget(joint, met=240, breached=10, window_met=0, window_breached=0)
+    assert (budget.objective, budget.allowed, budget.left) == (0.94, 15, 5)
+
+
+def test_without_results_several_procedures_have_the_default() -> None:
+    assert joint_objective({}) == joint_objective({exact(0.5): 0}) == exact(0.95)
+
+
+@given(st.dictionaries(st.integers(1, 100).map(lambda percent: Fraction(percent, 100)), st.integers(0, 10_000)))
+def test_a_joint_objective_adds_what_each_one_allows(results: dict[Fraction, int]) -> None:
+    joint, total = joint_objective(results), sum(results.values())
+    assert 0 < joint <= 1
+    assert (1 - joint) * total == sum((1 - objective) * count for objective, count in results.items())

@@ -2,25 +2,12 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
-import structlog
 
 from qos_runtime.logging import RateLimit, configure_logging, get_logger
-
-
-@pytest.fixture
-def written() -> Iterator[StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    stream = StringIO()
-    configure_logging(service="qos-test", level="INFO", stream=stream)
-    yield stream
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def lines(written: StringIO) -> list[dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""Compares what the metrics API says with what `qos fold` makes of the same events, figure by figure."""
+"""Compares what the metrics API says with what `qos fold` makes of the same events, figure by figure.
+
+What only a running system knows is left out on both sides: how fresh its data is, and which of the breaches that it
+announced were taken back.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from qos_local.demo.api import ProcedureAnswer
 from qos_local.offline.output import figures
 
 Json = Any
+_RETRACTED = "compliance.retracted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ Comparison: TypeAlias = tuple[int, list[Difference]]
 
 def compare(path: str, of_services: Json, of_fold: Json) -> Comparison:
     """How many figures were compared, and those that differ."""
-    services, fold = dict(figures(of_services)), dict(figures(of_fold))
+    services, fold = _comparable(of_services), _comparable(of_fold)
     differences = [
         Difference(f"{path}.{name}", services.get(name), fold.get(name))
         for name in dict.fromkeys([*services, *fold])
@@ -56,7 +61,10 @@ def _added(*parts: Comparison) -> Comparison:
     return sum(count for count, _ in parts), [each for _, differences in parts for each in differences]
 
 
+def _comparable(document: Json) -> dict[str, object]:
+    return {path: value for path, value in figures(document) if not path.endswith(_RETRACTED)}
+
+
 def _without_freshness(assessment: Mapping[str, Json]) -> dict[str, Json]:
-    """What only a running system has is no figure."""
     lineage = {name: value for name, value in assessment["lineage"].items() if name != "freshness"}
     return {**assessment, "lineage": lineage}

@@ -8,6 +8,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from qos_local.demo.interrupting import until_interrupted
 from qos_local.demo.show import Demo, Plan
 from qos_local.importing.sending import IntakeAway, IntakeRefused
 from qos_local.offline.summary import console_of_summaries
@@ -49,7 +50,7 @@ def demo(
     plan = Plan(seed=seed, cases=cases, workers=workers, rate=rate, once=once)
     show = Demo(plan, console=console, home=home, addresses=addresses, clock=SystemClock())
     try:
-        interrupted = asyncio.run(_until_interrupted(show))
+        interrupted = asyncio.run(until_interrupted(show.show()))
     except (IntakeAway, IntakeRefused, httpx.HTTPError) as failure:
         raise StackFailed(
             service="demonstration",
@@ -66,25 +67,3 @@ def demo(
         console.print("Stopped.")
         if not show.checked:
             raise typer.Exit(130)
-
-
-async def _until_interrupted(show: Demo) -> bool:
-    """Run it; Ctrl-C and SIGTERM end it in order, however often they come. Whether one did."""
-    work = asyncio.ensure_future(show.show())
-    interrupted = False
-
-    def interrupt() -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            work.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not interrupted:
-            raise
-    return interrupted

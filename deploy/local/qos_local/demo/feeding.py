@@ -1,5 +1,6 @@
 """Feeds the simulation to the system: part over HTTP as it is made, part from a file, as a bureau's export would be."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from qos_local.demo.ground import Ground
 from qos_local.importing.report import ImportReport
 from qos_local.importing.run import Row, carry, event_rows
 from qos_local.importing.sending import IntakeClient
+from qos_local.simulation.live import LiveTraffic
 from qos_local.simulation.simulate import Simulation
 from qos_local.simulation.sources import OFFICE
 from qos_local.stack.errors import StackFailed
+from qos_runtime.clock import Clock
 
 CONCURRENCY = 3
 RULES = AcceptanceRules()
@@ -73,6 +76,17 @@ class Feeder:
         """Send a file of events of one source, as `qos import` does; how many intake took."""
         with path.open("rb") as lines:
             return await self._carry(source, event_rows(lines), advance)
+
+    async def send_live(
+        self, traffic: LiveTraffic, clock: Clock, *, rate: float, told: Callable[[int, Event], None] = lambda *_: None
+    ) -> None:
+        """Send what happens now, `rate` times a second, until cancelled; `told` of how many so far, and the latest."""
+        sent = 0
+        while True:
+            events = traffic.happen(clock.now())
+            sent += await self.send(events)
+            told(sent, events[-1])
+            await asyncio.sleep(1 / rate)
 
     async def _carry(self, source: str, rows: Iterable[Row], advance: Callable[[int], None]) -> int:
         told = 0

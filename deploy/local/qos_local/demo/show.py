@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qos_domain.calendar import Calendar
+from qos_domain.events import Event
 from qos_local.demo.api import Json, MetricsApi, processed_events
 from qos_local.demo.cast import Cast, cast
 from qos_local.demo.checking import Comparison, compare_procedure, compare_scope
@@ -200,17 +201,15 @@ class Demo:
     async def _live(self, feeder: Feeder, services: Services, ground: Ground, simulation: Simulation) -> None:
         """Events of now, so many a second, until cancelled."""
         traffic = LiveTraffic(seed=self._plan.seed, run=ground.run, waiting=waiting_in(simulation.events))
-        sent = 0
         with self._console.status("") as status:
-            while True:
+
+            def told(sent: int, latest: Event) -> None:
                 services.check()
-                events = traffic.happen(self._clock.now())
-                sent += await feeder.send(events)
-                latest = events[-1]
                 status.update(
                     f"Live: {sent:,} events sent; {latest.type} of {latest.data.procedure_id}. Ctrl-C stops everything."
                 )
-                await asyncio.sleep(1 / self._plan.rate)
+
+            await feeder.send_live(traffic, self._clock, rate=self._plan.rate, told=told)
 
     def _progress(self) -> Progress:
         counts = TextColumn("{task.completed:,.0f} of {task.total:,.0f}")

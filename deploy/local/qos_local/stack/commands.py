@@ -131,7 +131,7 @@ def reset(
 @topics.command("create")
 def create_topics() -> None:
     """Create the topics that are missing. Those that exist are never changed, only compared."""
-    report = make_topics(_addresses_in_use())
+    report = make_topics(addresses_in_use())
     console.print(f"{len(report.created)} created, {len(report.existing)} there already.")
     _complain(report.differing)
 
@@ -139,7 +139,7 @@ def create_topics() -> None:
 @topics.command("check")
 def check_topics() -> None:
     """Compare the topics with their definitions. Exit code 1 when one is missing or differs."""
-    report = describe(_addresses_in_use())
+    report = describe(addresses_in_use())
     for name in report.missing:
         console.print(f"{name}: missing", style="red")
     _complain(report.differing)
@@ -214,7 +214,8 @@ class Reporter:
         self._step = self._progress.add_task(what, total=total)
 
 
-def _addresses_in_use() -> Addresses:
+def addresses_in_use() -> Addresses:
+    """Those of the environment, or of the local stack. Raises StackFailed when it doesn't run."""
     home = Home.from_environment()
     addresses = given_addresses(os.environ, home) or Stack(home).addresses()
     if addresses is None:

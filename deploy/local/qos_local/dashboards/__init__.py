@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: `qos dashboards` writes them, in Japanese and English, from one source."""

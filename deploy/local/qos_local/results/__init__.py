@@ -1,0 +1,1 @@
+"""What operators do with results as a whole: verify them, and build them anew from the log."""

@@ -1,0 +1,95 @@
+"""`python -m qos_processing.rebuild`: fold the whole log anew, beside the live results, and let the new ones take over.
+
+Configured by the environment as a worker is. Workers and readers go on. Exit code 0: done; 1: it failed, the live
+results are as they were, run it again; 2: it can't be begun as things are.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from time import monotonic
+
+from qos_domain.calendar import Calendar, UnknownCalendar
+from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_processing.log_shares import RECORDS_AT_ONCE
+from qos_processing.rebuild.rebuilding import Options, Rebuild, drop_old
+from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
+from qos_runtime.clock import SystemClock
+from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging, get_logger
+from qos_runtime.settings import RuntimeSettings
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+
+_log = get_logger(__name__)
+_TELL_EVERY_SECONDS = 5.0
+
+
+class Telling:
+    """Logs how far the rebuild is, now and then, and how long the step will still take at the pace it has."""
+
+    def __init__(self) -> None:
+        self._step, self._began, self._next = "", 0.0, 0.0
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        now = monotonic()
+        if step != self._step:
+            self._step, self._began, self._next = step, now, 0.0
+        if now >= self._next:
+            self._next = now + _TELL_EVERY_SECONDS
+            left = round((now - self._began) * (total - done) / done) if done else None
+            _log.info("rebuilding", step=step, done=done, total=total, seconds_left=left)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m qos_processing.rebuild", description=__doc__)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="loaders at a time (default: cores)")
+    parser.add_argument("--yes", action="store_true", help="there is room on the database's disk: don't look")
+    parser.add_argument(
+        "--records-in-memory",
+        type=int,
+        default=RECORDS_AT_ONCE,
+        help=f"so many records a loader holds, 0.5 kB each (default: {RECORDS_AT_ONCE:,})",
+    )
+    parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
+    given = parser.parse_args()
+    for name in ("processes", "records_in_memory"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name.replace('_', '-')}: at least 1")
+    return given
+
+
+async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:
+    if given.drop_old:
+        _log.info("old_generations_dropped", generations=await drop_old(settings))
+        return
+    rebuild = Rebuild(
+        settings,
+        calendar=Calendar.load(settings.calendar, settings.time_zone),
+        clock=SystemClock(),
+        options=Options(given.processes, given.records_in_memory, room_is_there=given.yes),
+        progress=Telling(),
+    )
+    await rebuild.run()
+
+
+def main() -> int:
+    given = _arguments()
+    try:
+        settings = RuntimeSettings.from_environment()
+        configure_logging(service="qos-rebuild", level=settings.log_level, log_format=settings.log_format)
+        asyncio.run(_work(settings, given))
+    except (NotConfigured, UnknownCalendar, RebuildRefused) as error:
+        sys.stderr.write(f"Not begun: {error}\n")
+        return EXIT_REFUSED
+    except (RebuildFailed, BrokenInvariant, TransientFailure) as error:
+        sys.stderr.write(f"Failed, and the live results are as they were: {error}\n")
+        return EXIT_FAILED
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
