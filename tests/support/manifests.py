@@ -1,10 +1,13 @@
 """The manifests of deploy/k8s as a cluster gets them: rendered, and looked up by kind and name."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -12,6 +15,8 @@ from support.manifest_tools import ROOT, ManifestTools
 
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("local", "production")
+# The oldest that docs/kubernetes.md promises, and the newest that the validator knows.
+VERSIONS = ("1.34", "1.37")
 _WITH_PODS = ("Deployment", "StatefulSet", "Job")
 
 
@@ -94,6 +99,17 @@ class Manifests:
                 secret = variable["valueFrom"]["secretKeyRef"]
                 found[name] = f"{secret['name']}/{secret['key']}"
         return found
+
+
+def validate(resource: Mapping[str, Any]) -> None:
+    """Raises jsonschema.ValidationError where the resource isn't what its kind's schema says, or says more."""
+    group, _, version = resource["apiVersion"].rpartition("/")
+    schema = K8S / "schemas" / f"{group}_{version}_{resource['kind']}.json"
+    if schema.exists():
+        jsonschema.validate(resource, json.loads(schema.read_text("utf-8")), jsonschema.Draft7Validator)
+        return
+    for known in VERSIONS:
+        kubernetes_validate.validate(resource, known, strict=True)
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -1,10 +1,12 @@
 """What one resource says of another is so: selectors, targets, names of Secrets and their keys, jobs of Prometheus."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from qos_domain.events import INPUT_TOPICS
+from qos_runtime import metric_defs
 from support.manifests import Manifests, Pod, selects
 
 pytestmark = pytest.mark.timeout(900)
@@ -48,6 +50,14 @@ def test_what_is_scaled_is_there_and_has_no_number_of_its_own(production: Manife
     for scaler in scalers:
         least = scaler["spec"].get("minReplicas", scaler["spec"].get("minReplicaCount"))
         assert least >= 2, "one that is evicted must not be the last"
+
+
+def test_workers_are_scaled_by_a_metric_that_there_is(production: Manifests) -> None:
+    [trigger] = production.one("ScaledObject", "qos-processing")["spec"]["triggers"]
+    asked = set(re.findall(r"\bqos_\w+", trigger["metadata"]["query"]))
+    assert asked
+    assert asked <= {metric.name for metric in metric_defs.ALL}
+    assert f'namespace="{production.one("Namespace", "qos")["metadata"]["name"]}"' in trigger["metadata"]["query"]
 
 
 def test_prometheus_finds_each_service_under_the_name_that_the_rules_use(production: Manifests) -> None:
