@@ -53,7 +53,7 @@ def _settings(*, log: bool) -> VerifySettings:
     settings = VerifySettings.from_environment()
     if log and not settings.kafka_bootstrap_servers:
         raise NotConfigured(
-            setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set this environment variable: --log reads the log"
+            setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set it: --log reads the log"
         )
     return settings
 
