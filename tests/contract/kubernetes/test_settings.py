@@ -186,7 +186,7 @@ async def test_outside_everything_is_reached_but_what_is_for_operators(
             or (match["type"] == "PathPrefix" and path.startswith(f"{match['value'].rstrip('/')}/"))
             for match in matches
         )
-        assert reached == (not path.startswith(("/health", "/metrics"))), path
+        assert reached == (not path.startswith(("/health", "/metrics", "/v1/dead-letters"))), path
 
 
 def test_the_sources_file_is_one_and_lets_nobody_in(manifests: Manifests, tmp_path: Path) -> None:
