@@ -1,10 +1,13 @@
 """The manifests of deploy/k8s as a cluster gets them: rendered, and looked up by kind and name."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -12,12 +15,14 @@ from support.manifest_tools import ROOT, ManifestTools
 
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("local", "production")
-_WITH_PODS = ("Deployment", "StatefulSet", "Job")
+# The oldest that docs/kubernetes.md promises, and the newest that the validator knows.
+VERSIONS = ("1.34", "1.37")
+_WITH_PODS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
 @dataclass(frozen=True)
 class Pod:
-    """The pods of one Deployment, StatefulSet or Job: they have one container each."""
+    """The pods of one Deployment, StatefulSet, Job or CronJob: they have one container each."""
 
     owner: Mapping[str, Any]
 
@@ -27,11 +32,16 @@ class Pod:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        return dict(self.owner["spec"]["template"]["metadata"]["labels"])
+        return dict(self._template["metadata"]["labels"])
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        return dict(self.owner["spec"]["template"]["spec"])
+        return dict(self._template["spec"])
+
+    @property
+    def _template(self) -> Mapping[str, Any]:
+        spec = self.owner["spec"]["jobTemplate"]["spec"] if self.owner["kind"] == "CronJob" else self.owner["spec"]
+        return dict(spec["template"])
 
     @property
     def container(self) -> Mapping[str, Any]:
@@ -94,6 +104,17 @@ class Manifests:
                 secret = variable["valueFrom"]["secretKeyRef"]
                 found[name] = f"{secret['name']}/{secret['key']}"
         return found
+
+
+def validate(resource: Mapping[str, Any]) -> None:
+    """Raises jsonschema.ValidationError where the resource isn't what its kind's schema says, or says more."""
+    group, _, version = resource["apiVersion"].rpartition("/")
+    schema = K8S / "schemas" / f"{group}_{version}_{resource['kind']}.json"
+    if schema.exists():
+        jsonschema.validate(resource, json.loads(schema.read_text("utf-8")), jsonschema.Draft7Validator)
+        return
+    for known in VERSIONS:
+        kubernetes_validate.validate(resource, known, strict=True)
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -47,6 +47,7 @@ def test_on_a_machine_of_ones_own(local: Manifests) -> None:
         ("qos-processing", "qos-postgres", 5432),
         ("qos-metrics", "qos-postgres", 5432),
         ("qos-migrations", "qos-postgres", 5432),
+        ("qos-verify", "qos-postgres", 5432),
     }
 
 
@@ -64,6 +65,7 @@ def test_in_production(production: Manifests) -> None:
         ("qos-processing", "postgres", 5432),
         ("qos-metrics", "postgres", 5432),
         ("qos-migrations", "postgres", 5432),
+        ("qos-verify", "postgres", 5432),
         ("grafana", "postgres", 5432),
         ("operator", "postgres", 5432),
         ("operator", "postgres", 8000),

@@ -1,10 +1,13 @@
 """What one resource says of another is so: selectors, targets, names of Secrets and their keys, jobs of Prometheus."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from qos_domain.events import INPUT_TOPICS
+from qos_runtime import metric_defs
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS
 from support.manifests import Manifests, Pod, selects
 
 pytestmark = pytest.mark.timeout(900)
@@ -16,7 +19,7 @@ def selected(manifests: Manifests, labels: dict[str, str]) -> list[str]:
 
 
 def test_every_deployment_selects_its_own_pods_and_no_others(manifests: Manifests) -> None:
-    for pod in (pod for pod in manifests.pods if pod.owner["kind"] != "Job"):
+    for pod in (pod for pod in manifests.pods if pod.owner["kind"] not in {"Job", "CronJob"}):
         assert selected(manifests, pod.owner["spec"]["selector"]["matchLabels"]) == [pod.name]
         for spread in pod.spec.get("topologySpreadConstraints", []):
             assert selected(manifests, spread["labelSelector"]["matchLabels"]) == [pod.name]
@@ -48,6 +51,14 @@ def test_what_is_scaled_is_there_and_has_no_number_of_its_own(production: Manife
     for scaler in scalers:
         least = scaler["spec"].get("minReplicas", scaler["spec"].get("minReplicaCount"))
         assert least >= 2, "one that is evicted must not be the last"
+
+
+def test_workers_are_scaled_by_a_metric_that_there_is(production: Manifests) -> None:
+    [trigger] = production.one("ScaledObject", "qos-processing")["spec"]["triggers"]
+    asked = set(re.findall(r"\bqos_\w+", trigger["metadata"]["query"]))
+    assert asked
+    assert asked <= {metric.name for metric in metric_defs.ALL}
+    assert f'namespace="{production.one("Namespace", "qos")["metadata"]["name"]}"' in trigger["metadata"]["query"]
 
 
 def test_prometheus_finds_each_service_under_the_name_that_the_rules_use(production: Manifests) -> None:
@@ -148,6 +159,19 @@ def test_each_service_is_a_user_of_kafka_under_its_own_name(production: Manifest
     assert settings["KAFKA_BOOTSTRAP_SERVERS"] == f"qos-kafka-kafka-bootstrap:{listener['port']}"
     assert (listener["tls"], settings["KAFKA_SECURITY_PROTOCOL"]) == (True, "SASL_SSL")
     assert listener["authentication"]["type"].upper() == settings["KAFKA_SASL_MECHANISM"]
+
+
+def test_dead_letters_are_settled_through_intake_and_followed_by_workers(production: Manifests) -> None:
+    """ADR 0026; a worker looks at the settings of the topics that it must find (DescribeConfigs)."""
+    operations = {
+        (user["metadata"]["name"], acl["resource"]["name"]): set(acl["operations"])
+        for user in production.of("KafkaUser")
+        for acl in user["spec"]["authorization"]["acls"]
+    }
+    assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTERS]
+    assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTER_DECISIONS]
+    assert operations["qos-processing", DEAD_LETTERS] == {"Write", "Describe", "DescribeConfigs"}
+    assert operations["qos-processing", DEAD_LETTER_DECISIONS] == {"Read", "Describe", "DescribeConfigs"}
 
 
 def test_only_intake_may_write_the_input_topics(production: Manifests) -> None:

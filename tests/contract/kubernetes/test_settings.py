@@ -22,6 +22,7 @@ from qos_local.kubernetes import rules, text_of, topics
 from qos_metrics import bootstrap as metrics
 from qos_metrics.settings import MetricsSettings
 from qos_processing.settings import ProcessingSettings
+from qos_processing.verify.settings import VerifySettings
 from qos_runtime.create_topics import TopicsSettings
 from qos_runtime.health import Health
 from qos_runtime.health_server import health_server
@@ -48,7 +49,7 @@ def settings_of(manifests: Manifests, pod: Pod, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in manifests.environment(pod).items():
         monkeypatch.setenv(name, secrets.get(name, value))
-    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, "topics": TopicsSettings}
+    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, "topics": TopicsSettings, "verify": VerifySettings}
     return kinds[pod.name.removeprefix("qos-")].from_environment()
 
 
@@ -77,6 +78,9 @@ def test_a_service_starts_with_what_it_is_told(
 def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
     for manifests in (local, production):
         assert manifests.environment(manifests.pod("qos-migrations")).keys() - LIBPQ == {"DATABASE_URL"}
+        told = manifests.environment(manifests.pod("qos-verify")).keys() - LIBPQ
+        assert told <= {VerifySettings._variable(field) for field in VerifySettings.model_fields}
+        settings_of(manifests, manifests.pod("qos-verify"), monkeypatch)
     told = local.environment(local.pod("qos-topics")).keys()
     assert told <= {TopicsSettings._variable(field) for field in TopicsSettings.model_fields}
     settings_of(local, local.pod("qos-topics"), monkeypatch)
@@ -84,7 +88,7 @@ def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, m
 
 def test_a_job_runs_a_program_of_its_image(manifests: Manifests) -> None:
     """By `args`: the images' entrypoint is their init, and their command the service."""
-    for job in (pod for pod in manifests.pods if pod.owner["kind"] == "Job"):
+    for job in (pod for pod in manifests.pods if pod.owner["kind"] in {"Job", "CronJob"}):
         assert "command" not in job.container
         python, option, module = job.container["args"]
         assert (python, option) == ("python", "-m")
@@ -182,7 +186,7 @@ async def test_outside_everything_is_reached_but_what_is_for_operators(
             or (match["type"] == "PathPrefix" and path.startswith(f"{match['value'].rstrip('/')}/"))
             for match in matches
         )
-        assert reached == (not path.startswith(("/health", "/metrics"))), path
+        assert reached == (not path.startswith(("/health", "/metrics", "/v1/dead-letters"))), path
 
 
 def test_the_sources_file_is_one_and_lets_nobody_in(manifests: Manifests, tmp_path: Path) -> None:

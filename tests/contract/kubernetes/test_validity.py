@@ -2,32 +2,17 @@
 
 import copy
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import pytest
 
 from support.manifest_tools import ManifestTools
-from support.manifests import K8S, Manifests
+from support.manifests import Manifests, validate
 
-# The oldest that docs/kubernetes.md promises, and the newest that the validator knows.
-VERSIONS = ("1.34", "1.37")
 # The first test of a run may have to build kustomize.
 pytestmark = pytest.mark.timeout(900)
-
-
-def validate(resource: Mapping[str, Any]) -> None:
-    """Raises jsonschema.ValidationError where the resource isn't what its kind's schema says, or says more."""
-    group, _, version = resource["apiVersion"].rpartition("/")
-    schema = K8S / "schemas" / f"{group}_{version}_{resource['kind']}.json"
-    if schema.exists():
-        jsonschema.validate(resource, json.loads(schema.read_text("utf-8")), jsonschema.Draft7Validator)
-        return
-    for known in VERSIONS:
-        kubernetes_validate.validate(resource, known, strict=True)
 
 
 def test_every_document_is_what_its_schema_says(manifests: Manifests) -> None:

@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[3]
 REQUIREMENTS = ROOT / "requirements"
 MEMBERS = sorted(path for path in ROOT.glob("*/*/pyproject.toml") if path.parts[-3] in {"shared", "services", "deploy"})
 PINNED = [REQUIREMENTS / f"{name}.txt" for name in ("base", "local", "dev", "uv")]
+# In an environment of its own, so its versions are too.
+MANIFEST_TOOLS = ROOT / "deploy" / "k8s" / "tools" / "requirements.txt"
 
 
 def normal(requirement: str) -> str:
@@ -35,7 +37,7 @@ def asked(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PINNED, MANIFEST_TOOLS], ids=lambda path: path.name)
 def test_every_pin_has_a_hash_and_no_address(path: Path) -> None:
     text = path.read_text("utf-8")
     assert "://" not in text
@@ -44,7 +46,7 @@ def test_every_pin_has_a_hash_and_no_address(path: Path) -> None:
     assert all("--hash=sha256:" in block for block in blocks if re.match(r"[A-Za-z0-9]", block))
 
 
-@pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PINNED, MANIFEST_TOOLS], ids=lambda path: path.name)
 def test_every_requirement_is_pinned(path: Path) -> None:
     assert asked(path.with_suffix(".in")) <= pins(path).keys()
 

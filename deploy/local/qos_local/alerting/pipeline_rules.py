@@ -178,6 +178,23 @@ sum by (topic, reason) (
         ja="{{ $labels.topic }} の取得位置と記録済み位置の不一致が続いています。",
     ),
     PipelineAlert(
+        name="QosVerifyMismatch",
+        severity="page",
+        hold_minutes=0,
+        expr="max by (what) (qos_verify_mismatches) > 0",
+        en="{{ $value }} {{ $labels.what }} are not what a fresh fold of their events makes of them.",
+        ja="{{ $labels.what }} の {{ $value }} 件がイベントから再計算した結果と一致しません。",
+        blinds=True,
+    ),
+    PipelineAlert(
+        name="QosVerifyOverdue",
+        severity="ticket",
+        hold_minutes=60,
+        expr="time() - max(qos_verify_timestamp_seconds) > 2 * 86400",
+        en="The last verification of the figures was {{ $value | humanizeDuration }} ago.",
+        ja="指標の検証が {{ $value | humanizeDuration }} 行われていません。",
+    ),
+    PipelineAlert(
         name="QosScopesHidden",
         severity="ticket",
         hold_minutes=60,
