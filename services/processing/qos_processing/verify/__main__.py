@@ -52,9 +52,7 @@ def _settings(*, log: bool) -> VerifySettings:
     """Raises NotConfigured."""
     settings = VerifySettings.from_environment()
     if log and not settings.kafka_bootstrap_servers:
-        raise NotConfigured(
-            setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set it: --log reads the log"
-        )
+        raise NotConfigured(setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set it: --log reads the log")
     return settings
 
 
