@@ -1,15 +1,17 @@
 """A worker is started with a wrong setting and can read nothing. It is put right, and one command makes it good."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.calendar import Calendar
-from qos_domain.events import Event
+from qos_domain.events import ApplicationSubmitted, Event
 from qos_domain.replay import Replay
 from qos_intake.keys import new_key, operator_stanza, stanza
 from qos_local.cli import app
@@ -88,14 +90,17 @@ async def test_thousands_are_driven_in_again_by_one_command_and_count_once(
 
         assert "There are none." in qos.run("redrive", "--reason", "unknown_type", "--yes")
         await eventually(lambda: settled(pool, len(events)), within=60)
-        # What was settled doesn't stop it at the next bad record, though it stands in the window.
-        await send_poison(settings)
-        await eventually(lambda: count(pool, "dead_letters", len(events) + 1), within=60)
+        # What was settled doesn't stop it at the next bad records, though it stands in the window.
+        meant = await send_poison(settings, events)
+        await eventually(lambda: count(pool, "dead_letters", len(events) + 2), within=60)
+        await eventually(lambda: count(pool, "outbox", 0, "WHERE topic = 'dead-letters'"), within=60)
         assert mended.exit_code is None
+        settle_by_hand(qos)
+        replay.add_all([meant])
 
         # Driven in a second time, on purpose: each is known already.
-        assert "redriven" in qos.run("redrive", "--state", "redriven", "--all", "--yes")
-        await eventually(lambda: processed(pool, 3 * len(events) + 1), within=120)
+        assert "redriven" in qos.run("redrive", "--state", "redriven", "--reason", "unknown_type", "--yes")
+        await eventually(lambda: processed(pool, 3 * len(events) + 3), within=120)
         assert await LiveResults(pool).buckets() == replay.buckets()
         assert mended.stop() == 0
 
@@ -107,11 +112,28 @@ class Command:
         address = {"QOS_INTAKE_URL": f"http://127.0.0.1:{port}", "QOS_OPERATOR_KEY": key}
         self._runner = CliRunner(env={**address, "COLUMNS": "200"})
 
-    def run(self, *arguments: str) -> str:
-        """What it prints. Raises AssertionError with it unless all came right."""
+    def run(self, *arguments: str, exit_code: int = 0) -> str:
+        """What it prints. Raises AssertionError with it when it ends with another exit code."""
         done = self._runner.invoke(app, ["dead-letters", *arguments])
-        assert done.exit_code == 0, done.output
+        assert done.exit_code == exit_code, done.output
         return done.output
+
+
+def settle_by_hand(qos: Command) -> None:
+    """The two letters of `send_poison`: one is nonsense and discarded, one is repaired."""
+    by_reason = {letter["reason"]: letter for letter in json.loads(qos.run("list", "--format", "json"))}
+    nonsense, fax = by_reason["malformed_json"]["id"], by_reason["invalid_field"]["id"]
+    assert fax in qos.run("list", "--topic", "applications", "--source", by_reason["invalid_field"]["source"])
+    assert "03-1234-5678" not in qos.run("show", nonsense)
+    assert "03-1234-5678" in qos.run("show", nonsense, "--bytes")
+    assert "may hold personal data" in qos.run("show", nonsense, "--bytes")
+
+    assert "malformed_json: value" in qos.run("redrive", nonsense, exit_code=1)
+    assert "is no JSON object" in qos.run("redrive", nonsense, "--set", "data.channel=online", exit_code=2)
+    assert "discarded" in qos.run("discard", "--reason", "malformed_json", "--yes")
+    assert "data.channel: one of counter" in qos.run("redrive", fax, exit_code=1)
+    assert "redriven" in qos.run("redrive", fax, "--set", "data.channel=online")
+    assert "There are none." in qos.run("redrive", "--all")
 
 
 def worker(settings: RuntimeSettings, environment: Mapping[str, str]) -> AbstractContextManager[RunningService]:
@@ -139,13 +161,22 @@ async def send(settings: RuntimeSettings, events: Iterable[Event]) -> None:
         await sender.flush()
 
 
-async def send_poison(settings: RuntimeSettings) -> None:
+async def send_poison(settings: RuntimeSettings, events: Sequence[Event]) -> Event:
+    """No event at all, and one whose channel is none: that one as it was meant."""
+    submitted = next(event for event in events if isinstance(event.data, ApplicationSubmitted))
+    data = structs.replace(submitted.data, application_id="A-by-fax", channel="online")
+    meant = structs.replace(submitted, id="by-fax", data=data)
+    wire = json.loads(encode_cloudevent(meant, AcceptanceRules()))
+    wire["data"]["channel"] = "fax"
+    key = meant.data.procedure_id.encode()
     async with producer(settings, client_id="test") as sender:
-        await sender.send_and_wait(settings.topic("applications"), b"{", b"nothing", partition=0)
+        for value in (b"{ 03-1234-5678", json.dumps(wire).encode()):
+            await sender.send_and_wait(settings.topic("applications"), value, key)
+    return meant
 
 
-async def count(pool: Pool, table: str, rows: int) -> bool:
-    return int(await pool.fetchval(f"SELECT count(*) FROM {table}")) == rows  # noqa: S608
+async def count(pool: Pool, table: str, rows: int, where: str = "") -> bool:
+    return int(await pool.fetchval(f"SELECT count(*) FROM {table} {where}")) == rows  # noqa: S608
 
 
 async def processed(pool: Pool, records: int) -> bool:

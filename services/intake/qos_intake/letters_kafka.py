@@ -6,7 +6,7 @@ costs reading the partitions that it concerns, from the time that it names.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -32,7 +32,7 @@ from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, MAX_DEAD_LET
 log = get_logger(__name__)
 
 _POLL_MS = 1_000
-_CLOCKS_DIFFER = timedelta(minutes=5)
+_CLOCKS_DIFFER_MS = 5 * 60 * 1_000
 _Decisions: TypeAlias = Mapping[str, tuple[DeadLetterDecision, datetime]]
 _Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
@@ -59,10 +59,10 @@ class LetterLog:
 
     async def page(self, wanted: LetterFilter, *, start: Place, limit: int) -> Page:
         """At most `limit` letters from a place on: partition by partition, in the order in which they died."""
-        partitions = range(self._settings.partitions)
         found: dict[str, Letter] = {}
         async with self._reader() as reader:
             decisions = await self._decisions(reader)
+            partitions = self._partitions(reader, DEAD_LETTERS)
             async with aclosing(self._letters(reader, partitions, start, wanted.since)) as letters:
                 async for place, body in letters:
                     letter = _decided(body, decisions)
@@ -81,9 +81,11 @@ class LetterLog:
         """The letters with these ids, each once, as far as there are any; their originals aren't older than `since`.
         They come one by one, because each may be as large as a message can be."""
         wanted = set(ids)
-        partitions = sorted({number for each in wanted if (number := self._partition(each)) is not None})
         async with self._reader() as reader:
             decisions = await self._decisions(reader)
+            everywhere = self._partitions(reader, DEAD_LETTERS)
+            concerned = {_partition_number(each, len(everywhere)) for each in wanted}
+            partitions = [each for each in everywhere if each.partition in concerned]
             async with aclosing(self._letters(reader, partitions, Place(0, 0), since)) as letters:
                 async for _, body in letters:
                     if body.id in wanted:
@@ -92,19 +94,14 @@ class LetterLog:
                         if not wanted:
                             return
 
-    def _partition(self, letter_id: str) -> int | None:
-        """Processing sends a letter to the partition that the original has, intake to that of the letter's key."""
-        position = position_of(letter_id)
-        if position is None:
-            return None
-        if position.topic not in INPUT_TOPICS:
-            return partition_of(letter_id.encode(), self._settings.partitions)
-        return position.partition if position.partition < self._settings.partitions else None
+    def _partitions(self, reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+        name = self._settings.topic(topic)
+        return sorted(each for each in reader.assignment() if each.topic == name)
 
     async def _decisions(self, reader: AIOKafkaConsumer) -> _Decisions:
         """The last one about each letter. What is none (nobody but intake may write there) is told and left."""
         found = {}
-        async with aclosing(_read(reader, self._partitions(DEAD_LETTER_DECISIONS))) as records:
+        async with aclosing(_read(reader, self._partitions(reader, DEAD_LETTER_DECISIONS))) as records:
             async for record in records:
                 try:
                     decision = decode_decision(record.value or b"")
@@ -115,33 +112,28 @@ class LetterLog:
         return found
 
     async def _letters(
-        self, reader: AIOKafkaConsumer, partitions: Iterable[int], start: Place, since: datetime | None
+        self, reader: AIOKafkaConsumer, partitions: Iterable[TopicPartition], start: Place, since: datetime | None
     ) -> AsyncGenerator[tuple[Place, DeadLetterBody], None]:
         """A letter was appended after its original: reading from `since` on finds all whose original is as young. Two
         brokers may have appended them, and their clocks differ."""
-        topic = self._settings.topic(DEAD_LETTERS)
-        if since is not None:
-            since -= _CLOCKS_DIFFER
-        for number in partitions:
-            if number < start.partition:
+        for each in partitions:
+            if each.partition < start.partition:
                 continue
-            first = start.offset if number == start.partition else 0
-            async with aclosing(_read(reader, [TopicPartition(topic, number)], first, since)) as records:
+            first = start.offset if each.partition == start.partition else 0
+            async with aclosing(_read(reader, [each], first, since)) as records:
                 async for record in records:
                     try:
                         body = decode_dead_letter(record.value or b"")
                     except DecodeError:
                         _tell(record)
                     else:
-                        yield Place(number, record.offset), body
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        name = self._settings.topic(topic)
-        return [TopicPartition(name, number) for number in range(self._settings.partitions)]
+                        yield Place(each.partition, record.offset), body
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(
+            self._settings.topic(DEAD_LETTERS),
+            self._settings.topic(DEAD_LETTER_DECISIONS),
             **connection(self._settings),
             client_id="qos-intake-letters",
             group_id=None,
@@ -153,9 +145,8 @@ class LetterLog:
         )
         try:
             await uninterrupted(consumer.start())
-            # Assigned once, and read by pausing the others: aiokafka's fetcher, cancelled while it changes to another
-            # assignment, never ends.
-            consumer.assign(self._partitions(DEAD_LETTERS) + self._partitions(DEAD_LETTER_DECISIONS))
+            # All partitions are assigned once, and what isn't read is paused: aiokafka's fetcher, cancelled while it
+            # changes to another assignment, never ends.
             consumer.pause(*consumer.assignment())
             yield consumer
         except KafkaError as error:
@@ -171,7 +162,7 @@ async def _read(
     ends = await reader.end_offsets(partitions)
     starts = await reader.beginning_offsets(partitions)
     if since is not None:
-        times = dict.fromkeys(partitions, int(since.timestamp() * 1000))
+        times = dict.fromkeys(partitions, max(0, int(since.timestamp() * 1000) - _CLOCKS_DIFFER_MS))
         younger = await reader.offsets_for_times(times)
         starts = {each: younger[each].offset if younger[each] else ends[each] for each in partitions}
     starts = {each: max(offset, first) for each, offset in starts.items()}
@@ -186,6 +177,14 @@ async def _read(
         read = {each for each in waiting if await reader.position(each) >= ends[each]}
         reader.pause(*read)
         waiting -= read
+
+
+def _partition_number(letter_id: str, partitions: int) -> int | None:
+    """Processing sends a letter to the partition number of its original, intake to that of the letter's key."""
+    position = position_of(letter_id)
+    if position is None or position.topic in INPUT_TOPICS:
+        return position and position.partition
+    return partition_of(letter_id.encode(), partitions)
 
 
 def _decided(body: DeadLetterBody, decisions: _Decisions) -> Letter:

@@ -19,7 +19,7 @@ from qos_intake.letters import Letter, names
 from qos_intake.letters_kafka import LetterLog
 from qos_intake.ports import Publisher, Receipt, Record
 from qos_intake.problems import Problem, problem, problem_of
-from qos_intake.results import Accepted, Rejected, Result, Unavailable
+from qos_intake.results import Accepted, Rejected, Result
 from qos_intake.service import Intake
 from qos_intake.sources import Operator, Source, Sources
 from qos_runtime.dead_letters import DeadLetterDecision, State, dead_letter_id, encode_decision
@@ -38,7 +38,8 @@ Repairs: TypeAlias = Mapping[str, bytes | None]
 
 
 class Settled(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one letter. `refused`: it stays open, now for the reason of the problem. `unknown`: there is no
+    """What became of one letter. `refused`: it stays as it is; an open one now for the
+    reason of the problem. `unknown`: there is no
     such letter. `unavailable`: Kafka did not acknowledge; ask again. `written`: where its event stands now."""
 
     id: str
@@ -77,22 +78,22 @@ class Redriver:
                 outcomes = await self._drive(attempts)
                 answers |= {each.letter.body.id: _answer(each, outcome) for each, outcome in outcomes}
                 answers |= await self._write(
-                    [
-                        _decision(each, operator, outcome)
-                        for each, outcome in outcomes
-                        if not isinstance(outcome, Unavailable)
-                    ]
+                    [_decision(each, operator, outcome) for each, outcome in outcomes if _decides(each, outcome)]
                 )
         return self._told("dead_letters_redriven", operator, repairs, answers)
 
     async def discard(self, ids: Sequence[str], *, operator: Operator, since: datetime | None = None) -> list[Settled]:
-        """As `redrive`: the letters are left for good, and can still be driven in again while they are kept."""
+        """As `redrive`: the letters are left for good, and can still be driven in again while they are kept. Those that
+        were driven in again stay so."""
         answers: dict[str, Settled] = {}
         decisions = []
         async with aclosing(self._letters.find(ids, since=since)) as letters:
             async for letter in letters:
-                decisions.append(_settle(letter, "discarded", operator))
-                answers[letter.body.id] = Settled(id=letter.body.id, status="discarded")
+                if letter.state == "redriven":
+                    answers[letter.body.id] = Settled(id=letter.body.id, status="redriven")
+                else:
+                    decisions.append(_settle(letter, "discarded", operator))
+                    answers[letter.body.id] = Settled(id=letter.body.id, status="discarded")
         answers |= await self._write(decisions)
         return self._told("dead_letters_discarded", operator, dict.fromkeys(ids), answers)
 
@@ -193,7 +194,12 @@ def _answer(attempt: _Attempt, outcome: Result) -> Settled:
     return Settled(id=letter_id, status=status, problem=outcome.problem)
 
 
-def _decision(attempt: _Attempt, operator: Operator, outcome: Accepted | Rejected) -> DeadLetterDecision:
+def _decides(attempt: _Attempt, outcome: Result) -> bool:
+    """A refusal opens no letter that was settled before: what was meant by one that was repaired is in the log."""
+    return isinstance(outcome, Accepted) or (isinstance(outcome, Rejected) and attempt.letter.state == "open")
+
+
+def _decision(attempt: _Attempt, operator: Operator, outcome: Result) -> DeadLetterDecision:
     if isinstance(outcome, Accepted):
         decision = _settle(attempt.letter, "redriven", operator)
         return structs.replace(decision, written=_place(outcome), edited=attempt.edited)

@@ -67,3 +67,11 @@ def test_following_both_logs_at_once_is_refused() -> None:
     result = runner.invoke(app, ["logs", "--follow"])
     assert result.exit_code == 2
     assert "needs a service" in result.output
+
+
+@pytest.mark.parametrize("command", ["list", "show", "redrive", "discard"])
+def test_every_command_of_dead_letters_explains_itself_with_examples(command: str) -> None:
+    result = runner.invoke(app, ["dead-letters", command, "-h"])
+    assert result.exit_code == 0
+    assert f"qos dead-letters {command} " in result.output
+    assert "Example" in result.output

@@ -106,6 +106,10 @@ async def test_letters_are_listed_without_payload_and_shown_with_it_only_when_as
     poison = await died(settings, b"\xff{03-1234-5678", "malformed_json", topic="reviews", partition=1, at=noon)
     await died(settings, b"\xff{03-1234-5678", "malformed_json", topic="reviews", partition=1, at=noon)  # sent again
 
+    async with producer(settings, client_id="test") as sender:  # nobody should; it is passed over
+        for topic in ("dead-letters", "dead-letter-decisions"):
+            await sender.send_and_wait(settings.topic(topic), b"{", b"poison")
+
     everything = await desk.get()
     assert "03-1234-5678" not in everything.text
     assert b64encode(b"03-1234-5678").decode() not in everything.text
@@ -219,6 +223,10 @@ async def test_what_is_still_refused_stays_with_its_new_reason_until_it_is_repai
     [result] = await desk.redrive(letter_id, event=submitted("e-1", data={"channel": "phone"}))
     assert result["status"] == "redriven"
     assert (await desk.letter(letter_id))["edited"] is True
+    # The original is refused for ever, and opens nothing: what was meant by it is in the log.
+    [result] = await desk.redrive(letter_id)
+    assert result["status"] == "refused"
+    assert (await desk.letter(letter_id))["state"] == "redriven"
     [event] = await intake.events("applications")
     assert event.id == "e-1"
 
@@ -248,6 +256,8 @@ async def test_discarded_letters_are_kept_and_can_still_be_driven_in(intake: Run
     assert await desk.listed(state="discarded") == [letter_id]
     [result] = await desk.redrive(letter_id)
     assert result["status"] == "redriven"
+    [result] = (await desk.post("/discard", {"ids": [letter_id]})).json()["results"]
+    assert result["status"] == "redriven", "what is in the log isn't left out any more"
     states = [decode_decision(record.value).state for record in await intake.records("dead-letter-decisions")]
     assert states == ["discarded", "redriven"]
 

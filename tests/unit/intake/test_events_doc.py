@@ -88,6 +88,7 @@ def test_every_reason_is_listed_with_its_status() -> None:
         "missing_column",
         "malformed_row",
         "not_found",
+        "operators_only",
         "method_not_allowed",
         "internal",
     }

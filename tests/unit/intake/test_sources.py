@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qos_domain.events import EVENT_TYPES
-from qos_intake.keys import new_key, stanza
+from qos_intake.keys import main, new_key, operator_stanza, stanza
 from qos_intake.sources import Sources, key_hash, load_sources
 from qos_runtime.errors import NotConfigured
 
@@ -90,3 +90,34 @@ def test_a_file_that_does_not_fit_is_refused_with_a_reason(text: str, said: str,
     with pytest.raises(NotConfigured, match="QOS_INTAKE_SOURCES_FILE") as caught:
         load(text, tmp_path)
     assert said in str(caught.value)
+
+
+def test_an_operator_is_no_source_and_a_source_no_operator(tmp_path: Path) -> None:
+    sources = load(entry() + operator_stanza(key=NEW, name="saito"), tmp_path)
+    operator = sources.operator(NEW)
+    assert operator is not None
+    assert operator.name == "saito"
+    assert sources.operator(OLD) is None
+    assert sources.authenticate(NEW) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"), [(NEW, OTHER, "operator"), (OLD, OTHER, "operator"), (OLD, None, "key_sha256")]
+)
+def test_an_operator_stands_once_and_has_a_key_of_its_own(
+    tmp_path: Path, first: str, second: str | None, what: str
+) -> None:
+    text = entry() + operator_stanza(key=first, name="saito")
+    if second is not None:
+        text += operator_stanza(key=second, name="saito")
+    with pytest.raises(NotConfigured, match=f"the same {what} stands in it twice"):
+        load(text, tmp_path)
+
+
+def test_a_key_of_an_operator_is_shown_once_with_its_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["operator", "--name", "saito"]) == 0
+    printed = capsys.readouterr().out
+    key = next(line for line in printed.splitlines() if line.startswith("# qos_")).removeprefix("# ")
+    assert load(entry() + printed, tmp_path).operator(key) is not None
+    assert main(["operator", "--name", "Saito Hanako"]) == 2
+    assert "--name" in capsys.readouterr().out
