@@ -17,12 +17,12 @@ K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("local", "production")
 # The oldest that docs/kubernetes.md promises, and the newest that the validator knows.
 VERSIONS = ("1.34", "1.37")
-_WITH_PODS = ("Deployment", "StatefulSet", "Job")
+_WITH_PODS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
 @dataclass(frozen=True)
 class Pod:
-    """The pods of one Deployment, StatefulSet or Job: they have one container each."""
+    """The pods of one Deployment, StatefulSet, Job or CronJob: they have one container each."""
 
     owner: Mapping[str, Any]
 
@@ -31,12 +31,22 @@ class Pod:
         return str(self.owner["metadata"]["name"])
 
     @property
+    def _template(self) -> Mapping[str, Any]:
+        spec = self.owner["spec"]
+        return dict(spec["jobTemplate"]["spec"]["template"] if self.owner["kind"] == "CronJob" else spec["template"])
+
+    @property
     def labels(self) -> Mapping[str, str]:
-        return dict(self.owner["spec"]["template"]["metadata"]["labels"])
+        return dict(self._template["metadata"]["labels"])
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        return dict(self.owner["spec"]["template"]["spec"])
+        return dict(self._template["spec"])
+
+    @property
+    def ends(self) -> bool:
+        """Whether it does one thing and ends, instead of serving."""
+        return self.owner["kind"] in ("Job", "CronJob")
 
     @property
     def container(self) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ def selected(manifests: Manifests, labels: dict[str, str]) -> list[str]:
 
 
 def test_every_deployment_selects_its_own_pods_and_no_others(manifests: Manifests) -> None:
-    for pod in (pod for pod in manifests.pods if pod.owner["kind"] != "Job"):
+    for pod in (pod for pod in manifests.pods if not pod.ends):
         assert selected(manifests, pod.owner["spec"]["selector"]["matchLabels"]) == [pod.name]
         for spread in pod.spec.get("topologySpreadConstraints", []):
             assert selected(manifests, spread["labelSelector"]["matchLabels"]) == [pod.name]

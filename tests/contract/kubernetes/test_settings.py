@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import asyncpg
@@ -48,7 +48,7 @@ def settings_of(manifests: Manifests, pod: Pod, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in manifests.environment(pod).items():
         monkeypatch.setenv(name, secrets.get(name, value))
-    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, "topics": TopicsSettings}
+    kinds = {**SETTINGS, "topics": TopicsSettings, "verify": RuntimeSettings, "rebuild": RuntimeSettings}
     return kinds[pod.name.removeprefix("qos-")].from_environment()
 
 
@@ -77,16 +77,18 @@ def test_a_service_starts_with_what_it_is_told(
 def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
     for manifests in (local, production):
         assert manifests.environment(manifests.pod("qos-migrations")).keys() - LIBPQ == {"DATABASE_URL"}
-    told = local.environment(local.pod("qos-topics")).keys()
-    assert told <= {TopicsSettings._variable(field) for field in TopicsSettings.model_fields}
-    settings_of(local, local.pod("qos-topics"), monkeypatch)
+    shared = {RuntimeSettings._variable(field) for field in RuntimeSettings.model_fields}
+    pods = [(local, "qos-topics"), *product((local, production), ("qos-verify", "qos-rebuild"))]
+    for manifests, name in pods:
+        assert manifests.environment(manifests.pod(name)).keys() - LIBPQ <= shared
+        settings_of(manifests, manifests.pod(name), monkeypatch)
 
 
 def test_a_job_runs_a_program_of_its_image(manifests: Manifests) -> None:
     """By `args`: the images' entrypoint is their init, and their command the service."""
-    for job in (pod for pod in manifests.pods if pod.owner["kind"] == "Job"):
+    for job in (pod for pod in manifests.pods if pod.ends):
         assert "command" not in job.container
-        python, option, module = job.container["args"]
+        python, option, module, *_ = job.container["args"]
         assert (python, option) == ("python", "-m")
         assert importlib.util.find_spec(module), module
         assert module.partition(".")[0] in {"qos_processing", "qos_runtime"}
@@ -182,7 +184,7 @@ async def test_outside_everything_is_reached_but_what_is_for_operators(
             or (match["type"] == "PathPrefix" and path.startswith(f"{match['value'].rstrip('/')}/"))
             for match in matches
         )
-        assert reached == (not path.startswith(("/health", "/metrics"))), path
+        assert reached == (not path.startswith(("/health", "/metrics", "/v1/dead-letters"))), path
 
 
 def test_the_sources_file_is_one_and_lets_nobody_in(manifests: Manifests, tmp_path: Path) -> None:
