@@ -1,16 +1,22 @@
 """How fast a rebuild is: `python -m bench.rebuild [--events N] [--processes N]`.
 
 Fills a log, lets plain aiokafka read and decode it, lets workers fold it into a database as they do live, and then
-builds that database's results anew beside them. Prints events a second of each, and how long the rebuild's steps took.
+builds that database's results anew beside them. Prints events a second of each, what an event takes of
+the cores, and how long the rebuild's steps took.
 """
 
 import argparse
 import asyncio
 import logging
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from time import monotonic
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -21,11 +27,34 @@ from bench.backlog import fill
 from bench.ground import addresses, database, topics
 from bench.throughput import Rate
 from qos_domain.calendar import Calendar
+from qos_local.stack.stack import Addresses
 from qos_processing.rebuild.rebuilding import Options, Rebuild
 from qos_runtime.clock import SystemClock
 from qos_runtime.settings import RuntimeSettings
 
-console = Console(soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, highlight=False, width=120)
+
+
+class CoreSeconds(NamedTuple):
+    """What was used so far by this process with all that it started and that has ended, and by the database server.
+
+    On a machine that has other work to do, seconds say more of that work than of this.
+    """
+
+    programs: float
+    database: float
+
+    @classmethod
+    def used(cls, database_url: str) -> "CoreSeconds":
+        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        port = urlsplit(database_url).port or 5432
+        listening = {each.pid for each in psutil.net_connections("tcp") if each.laddr.port == port and not each.raddr}
+        servers = [psutil.Process(pid) for pid in listening if pid is not None]
+        processes = {each for server in servers for each in (server, *server.children(recursive=True))}
+        return cls(sum(u.ru_utime + u.ru_stime for u in usages), sum(sum(each.cpu_times()[:4]) for each in processes))
+
+    def since(self, before: "CoreSeconds") -> "CoreSeconds":
+        return CoreSeconds(self.programs - before.programs, self.database - before.database)
 
 
 class Steps:
@@ -55,10 +84,12 @@ async def measure(settings: RuntimeSettings, events: int, workers: int, processe
             plain = await throughput.peer(
                 "plain aiokafka getmany (decode only)", own, "bench.peers.plain", "--seconds", "60"
             )
+            used = [CoreSeconds.used(own.database_url)]
             live = bars.add_task(f"the live path ({workers} workers)", total=events)
             lived = await throughput.work_off(
                 own, events, workers, progress=lambda committed: bars.update(live, completed=committed)
             )
+            used.append(CoreSeconds.used(own.database_url))
             steps, began = Steps(bars), monotonic()
             await Rebuild(
                 own,
@@ -68,18 +99,21 @@ async def measure(settings: RuntimeSettings, events: int, workers: int, processe
                 progress=steps,
             ).run()
             ended = monotonic()
+            used.append(CoreSeconds.used(own.database_url))
     rebuilt = Rate(f"a rebuild ({processes} processes), verified and live", events, ended - began)
-    rates = [plain, Rate(f"the live path ({workers} workers)", lived.events, lived.seconds), rebuilt]
-    _show(rates, list(steps.seconds(ended)))
+    lived = Rate(f"the live path ({workers} workers)", lived.events, lived.seconds)
+    costs = [None, *(after.since(before) for before, after in pairwise(used))]
+    _show(events, list(zip([plain, lived, rebuilt], costs, strict=True)), list(steps.seconds(ended)))
 
 
-def _show(rates: list[Rate], steps: list[tuple[str, float]]) -> None:
+def _show(events: int, rates: list[tuple[Rate, CoreSeconds | None]], steps: list[tuple[str, float]]) -> None:
     table = Table(title="Folding the whole log", title_justify="left")
     table.add_column("reader")
-    for column in ("events/s", "events", "seconds"):
+    for column in ("events/s", "events", "seconds", "µs of a core an event", "and of the database"):
         table.add_column(column, justify="right")
-    for rate in rates:
-        table.add_row(rate.name, f"{rate.per_second:,.0f}", f"{rate.events:,}", f"{rate.seconds:,.1f}")
+    for rate, cost in rates:
+        used = ["", ""] if cost is None else [f"{1e6 * seconds / events:,.0f}" for seconds in cost]
+        table.add_row(rate.name, f"{rate.per_second:,.0f}", f"{rate.events:,}", f"{rate.seconds:,.1f}", *used)
     console.print(table)
     console.print("The rebuild's steps: " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps))
 
@@ -91,10 +125,9 @@ def _bars() -> Iterator[Progress]:
         yield bars
 
 
-async def _run(wanted: argparse.Namespace) -> None:
-    with addresses() as given:
-        async with topics(given) as settings:
-            await measure(settings, wanted.events, wanted.workers, wanted.processes)
+async def _run(given: Addresses, wanted: argparse.Namespace) -> None:
+    async with topics(given) as settings:
+        await measure(settings, wanted.events, wanted.workers, wanted.processes)
 
 
 def main() -> None:
@@ -106,7 +139,8 @@ def main() -> None:
     if wanted.events < 10_000:
         parser.error("--events: at least 10000, or the time is that of starting")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment
-    asyncio.run(_run(wanted))
+    with addresses() as given:
+        asyncio.run(_run(given, wanted))
 
 
 if __name__ == "__main__":

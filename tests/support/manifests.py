@@ -31,11 +31,6 @@ class Pod:
         return str(self.owner["metadata"]["name"])
 
     @property
-    def _template(self) -> Mapping[str, Any]:
-        spec = self.owner["spec"]
-        return dict(spec["jobTemplate"]["spec"]["template"] if self.owner["kind"] == "CronJob" else spec["template"])
-
-    @property
     def labels(self) -> Mapping[str, str]:
         return dict(self._template["metadata"]["labels"])
 
@@ -44,9 +39,9 @@ class Pod:
         return dict(self._template["spec"])
 
     @property
-    def ends(self) -> bool:
-        """Whether it does one thing and ends, instead of serving."""
-        return self.owner["kind"] in ("Job", "CronJob")
+    def _template(self) -> Mapping[str, Any]:
+        spec = self.owner["spec"]["jobTemplate"]["spec"] if self.owner["kind"] == "CronJob" else self.owner["spec"]
+        return dict(spec["template"])
 
     @property
     def container(self) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from qos_runtime.kafka import connection
 from qos_runtime.settings import RuntimeSettings
 
 RECORDS_AT_ONCE = 500_000
-"""So many records of a share are held in memory, some 0.5 kB each: a partition number with more has several shares."""
+"""So many records of a share are held in memory, some 0.6 kB each: a partition number with more has several shares."""
 
 _POLL_MS = 500
 _MOST_RECORDS = 20_000

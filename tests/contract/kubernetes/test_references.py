@@ -7,6 +7,7 @@ import pytest
 
 from qos_domain.events import INPUT_TOPICS
 from qos_runtime import metric_defs
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS
 from support.manifests import Manifests, Pod, selects
 
 pytestmark = pytest.mark.timeout(900)
@@ -18,7 +19,7 @@ def selected(manifests: Manifests, labels: dict[str, str]) -> list[str]:
 
 
 def test_every_deployment_selects_its_own_pods_and_no_others(manifests: Manifests) -> None:
-    for pod in (pod for pod in manifests.pods if not pod.ends):
+    for pod in (pod for pod in manifests.pods if pod.owner["kind"] not in {"Job", "CronJob"}):
         assert selected(manifests, pod.owner["spec"]["selector"]["matchLabels"]) == [pod.name]
         for spread in pod.spec.get("topologySpreadConstraints", []):
             assert selected(manifests, spread["labelSelector"]["matchLabels"]) == [pod.name]
@@ -158,6 +159,19 @@ def test_each_service_is_a_user_of_kafka_under_its_own_name(production: Manifest
     assert settings["KAFKA_BOOTSTRAP_SERVERS"] == f"qos-kafka-kafka-bootstrap:{listener['port']}"
     assert (listener["tls"], settings["KAFKA_SECURITY_PROTOCOL"]) == (True, "SASL_SSL")
     assert listener["authentication"]["type"].upper() == settings["KAFKA_SASL_MECHANISM"]
+
+
+def test_dead_letters_are_settled_through_intake_and_followed_by_workers(production: Manifests) -> None:
+    """ADR 0026; a worker looks at the settings of the topics that it must find (DescribeConfigs)."""
+    operations = {
+        (user["metadata"]["name"], acl["resource"]["name"]): set(acl["operations"])
+        for user in production.of("KafkaUser")
+        for acl in user["spec"]["authorization"]["acls"]
+    }
+    assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTERS]
+    assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTER_DECISIONS]
+    assert operations["qos-processing", DEAD_LETTERS] == {"Write", "Describe", "DescribeConfigs"}
+    assert operations["qos-processing", DEAD_LETTER_DECISIONS] == {"Read", "Describe", "DescribeConfigs"}
 
 
 def test_only_intake_may_write_the_input_topics(production: Manifests) -> None:

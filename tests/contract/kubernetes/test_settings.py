@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from qos_local.kubernetes import rules, text_of, topics
 from qos_metrics import bootstrap as metrics
 from qos_metrics.settings import MetricsSettings
 from qos_processing.settings import ProcessingSettings
+from qos_processing.verify.settings import VerifySettings
 from qos_runtime.create_topics import TopicsSettings
 from qos_runtime.health import Health
 from qos_runtime.health_server import health_server
@@ -48,7 +50,8 @@ def settings_of(manifests: Manifests, pod: Pod, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in manifests.environment(pod).items():
         monkeypatch.setenv(name, secrets.get(name, value))
-    kinds = {**SETTINGS, "topics": TopicsSettings, "verify": RuntimeSettings, "rebuild": RuntimeSettings}
+    jobs = {"topics": TopicsSettings, "verify": VerifySettings, "rebuild": RuntimeSettings}
+    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, **jobs}
     return kinds[pod.name.removeprefix("qos-")].from_environment()
 
 
@@ -78,15 +81,14 @@ def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, m
     for manifests in (local, production):
         assert manifests.environment(manifests.pod("qos-migrations")).keys() - LIBPQ == {"DATABASE_URL"}
     shared = {RuntimeSettings._variable(field) for field in RuntimeSettings.model_fields}
-    pods = [(local, "qos-topics"), *product((local, production), ("qos-verify", "qos-rebuild"))]
-    for manifests, name in pods:
+    for manifests, name in [(local, "qos-topics"), *product((local, production), ("qos-verify", "qos-rebuild"))]:
         assert manifests.environment(manifests.pod(name)).keys() - LIBPQ <= shared
         settings_of(manifests, manifests.pod(name), monkeypatch)
 
 
 def test_a_job_runs_a_program_of_its_image(manifests: Manifests) -> None:
     """By `args`: the images' entrypoint is their init, and their command the service."""
-    for job in (pod for pod in manifests.pods if pod.ends):
+    for job in (pod for pod in manifests.pods if pod.owner["kind"] in {"Job", "CronJob"}):
         assert "command" not in job.container
         python, option, module, *_ = job.container["args"]
         assert (python, option) == ("python", "-m")

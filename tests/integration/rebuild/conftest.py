@@ -7,7 +7,7 @@ import pytest
 
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
-from qos_processing.rebuild.rebuilding import Options, Rebuild, Rebuilt
+from qos_processing.rebuild.rebuilding import Options, Progress, Rebuild, Rebuilt
 from qos_runtime.clock import SystemClock
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
@@ -30,16 +30,11 @@ class Ground:
         await append(self.settings, events)
         await self.p.receive(*events)
 
-    async def rebuild(self, kind: type[Rebuild] = Rebuild, **options: int) -> Rebuilt:
+    async def rebuild(self, kind: type[Rebuild] = Rebuild, progress: Progress = lambda *_: None) -> Rebuilt:
         """In small shares, by two processes."""
-        rebuild = kind(
-            self.settings,
-            calendar=Calendar.load(),
-            clock=SystemClock(),
-            options=Options(**{"processes": 2, "at_once": 12, **options}),
-            progress=lambda *_: None,
-        )
-        return await rebuild.run()
+        options = Options(processes=2, at_once=12)
+        calendar, clock = Calendar.load(), SystemClock()
+        return await kind(self.settings, calendar=calendar, clock=clock, options=options, progress=progress).run()
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
-"""What has to be so before a rebuild begins: room on the disk, the log that the results came from, nobody else."""
+"""What a rebuild needs: room on the disk, the log that the results came from, nobody else, processes that live."""
 
 import asyncio
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
 
 from qos_processing.ports import LogMismatch
 from qos_processing.rebuild import disk
-from qos_processing.rebuild.refusals import AlreadyRebuilding, TooLittleDisk
+from qos_processing.rebuild.refusals import AlreadyRebuilding, RebuildFailed, TooLittleDisk
 from support.builders import registered
 
 from .conftest import Ground
@@ -41,3 +42,19 @@ async def test_only_one_at_a_time_and_only_of_the_same_log(ground: Ground) -> No
         await ground.rebuild()
     assert await ground.live.generations() == [(1, "live")]
     assert not await ground.p.pool.fetchval("SELECT to_regclass('cases_g2') IS NOT NULL")
+
+
+async def test_a_loading_process_is_killed(ground: Ground) -> None:
+    """As the kernel does when memory runs out. Nothing is left behind, and the next rebuild is as good as any."""
+    await ground.receive(registered())
+    killed: list[int] = []
+
+    def kill_one(*_: object) -> None:
+        for child in active_children()[: 1 - len(killed)]:
+            child.kill()
+            killed.append(child.pid or 0)
+
+    with pytest.raises(RebuildFailed, match="ended from outside"):
+        await ground.rebuild(progress=kill_one)
+    assert killed
+    assert await ground.live.generations() == [(1, "live")]

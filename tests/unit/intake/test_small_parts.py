@@ -54,7 +54,7 @@ def test_every_reason_in_the_code_has_a_status_and_a_title() -> None:
     for package in (qos_domain, qos_intake):
         for file in Path(next(iter(package.__path__))).glob("*.py"):
             text = file.read_text(encoding="utf-8")
-            used |= set(re.findall(r'(?:reason=|Refused\(|problem\()"([a-z_]+)"', text))
+            used |= set(re.findall(r'(?:reason=|[Rr]efused\(|problem\()"([a-z_]+)"', text))
     of_records_only = {"wrong_topic", "key_mismatch"}
     assert used - of_records_only <= set(REASONS)
     assert set(REASONS) - used == {"internal", "not_found", "method_not_allowed"} - used

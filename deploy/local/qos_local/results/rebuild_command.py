@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def rebuild_results(
     processes: Annotated[int, typer.Option(min=1, help="Processes that load at a time.")] = os.cpu_count() or 1,
     records_in_memory: Annotated[
-        int, typer.Option(min=1, help="So many records each of them holds, 0.5 kB each.")
+        int, typer.Option(min=1, help="So many records each of them holds, 0.6 kB each.")
     ] = RECORDS_AT_ONCE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="There is room on the database's disk: don't look.")] = False,
     drop: Annotated[bool, typer.Option("--drop-old", help="Drop what was live before, and do nothing else.")] = False,

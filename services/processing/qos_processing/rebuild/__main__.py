@@ -52,7 +52,7 @@ def _arguments() -> argparse.Namespace:
         "--records-in-memory",
         type=int,
         default=RECORDS_AT_ONCE,
-        help=f"so many records a loader holds, 0.5 kB each (default: {RECORDS_AT_ONCE:,})",
+        help=f"so many records a loader holds, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
     )
     parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
     given = parser.parse_args()

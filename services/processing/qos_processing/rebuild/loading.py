@@ -31,6 +31,13 @@ _CASES_AT_ONCE = 2_000
 _ROWS_AT_ONCE = 20_000
 _TELL_SECONDS = 0.5
 
+_SESSION = {
+    "application_name": "qos-rebuild-loader",
+    "timezone": "UTC",
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+    "synchronous_commit": "off",  # the swap's own commit waits for all that was written before
+}
 _CASES = ("generation", "partition", *CASE_COLUMNS, "announced", "announced_breach_date", "announcements")
 _SUSPENDED = _CASES.index("suspended")
 _BUCKETS = (
@@ -84,9 +91,7 @@ def load(settings: RuntimeSettings, target: Target, share: Share) -> None:
 
 
 async def _load(settings: RuntimeSettings, target: Target, share: Share, calendar: Calendar) -> None:
-    connection = await asyncpg.connect(
-        settings.database_url, server_settings={"application_name": "qos-rebuild-loader", "timezone": "UTC"}
-    )
+    connection = await asyncpg.connect(settings.database_url, server_settings=_SESSION)
     try:
         async with reading(settings, client_id="qos-rebuild") as log, _telling(connection, target, share) as progress:
             told = await log.tell(share, progress=progress)

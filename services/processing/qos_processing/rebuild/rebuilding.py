@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
@@ -139,6 +140,10 @@ class Rebuild:
                 for one in done:
                     one.result()
                 self._progress("loading the log", *await generations.records(session, target.generation))
+        except BrokenProcessPool as error:
+            raise RebuildFailed(
+                "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
+            ) from error
         except BaseException:
             for child in set(active_children()) - others:
                 child.terminate()

@@ -12,11 +12,11 @@ from time import monotonic
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.verify.report import EXIT_NOT_VERIFIED, as_json, as_text, exit_code
+from qos_processing.verify.settings import VerifySettings
 from qos_processing.verify.verification import SAMPLE, Scope, verify
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
 from qos_runtime.logging import configure_logging, get_logger
-from qos_runtime.settings import RuntimeSettings
 
 _log = get_logger(__name__)
 _TELL_EVERY_SECONDS = 10.0
@@ -48,12 +48,22 @@ def _arguments() -> argparse.Namespace:
     return given
 
 
+def _settings(*, log: bool) -> VerifySettings:
+    """Raises NotConfigured."""
+    settings = VerifySettings.from_environment()
+    if log and not settings.kafka_bootstrap_servers:
+        raise NotConfigured(
+            setting="KAFKA_BOOTSTRAP_SERVERS", remedy="set it: --log reads the log"
+        )
+    return settings
+
+
 def main() -> int:
     given = _arguments()
     sample = None if given.everything or given.procedures else given.sample
     scope = Scope(tuple(given.procedures), sample, given.seed, given.log)
     try:
-        settings = RuntimeSettings.from_environment()
+        settings = _settings(log=given.log)
         configure_logging(service="qos-verify", level=settings.log_level, log_format=settings.log_format)
         calendar = Calendar.load(settings.calendar, settings.time_zone)
         verified = asyncio.run(verify(settings, scope, calendar=calendar, clock=SystemClock(), progress=Telling()))

@@ -61,5 +61,9 @@ class Findings:
 
     def add(self, mismatch: Mismatch) -> None:
         self.counts[mismatch.what] += 1
+        self.show(mismatch)
+
+    def show(self, mismatch: Mismatch) -> None:
+        """Keep one that is counted already."""
         if len(self.mismatches) < MISMATCHES_KEPT:
             self.mismatches.append(mismatch)

@@ -1,14 +1,17 @@
 """The SQL of a verification: all of it reads one snapshot, of one generation."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from qos_domain.facts import NO_FACTS, Facts, decode_facts
+from qos_domain.measures import Measure
 from qos_domain.registry import History
 from qos_domain.rows import CaseRow, Row
+from qos_domain.vocabulary import Channel
 from qos_processing.transactions import Connection
 from qos_processing.verify.comparing import CheckedCase, bucket_place
-from qos_processing.verify.findings import Mismatch
+from qos_processing.verify.findings import MISMATCHES_KEPT, Mismatch
 
 _COLUMNS = CaseRow.__struct_fields__
 _CASES = f"SELECT procedure_id, application_id, facts, contributions, {', '.join(_COLUMNS)} FROM cases"  # noqa: S608 - our own names
@@ -35,7 +38,7 @@ _REGISTRY_FACTS = """
 _FACTS = "SELECT application_id, facts FROM cases WHERE generation = $1 AND procedure_id = $2"
 _KEY = "everything, organisation_id, date, channel, online, measure, bin"
 _TOTALS = f"""
-    SELECT {_KEY}, s.value, e.value FROM (
+    SELECT {_KEY}, s.value AS stored, e.value AS expected FROM (
         SELECT {_KEY}, sum(value) AS value FROM (
             SELECT {_KEY}, value FROM scope_buckets WHERE generation = $1
             UNION ALL SELECT false, organisation_id, date, channel, online, measure, bin, value
@@ -50,8 +53,14 @@ _TOTALS = f"""
         GROUP BY date, channel, online, measure, bin, GROUPING SETS ((organisation_id), ())
     ) e USING ({_KEY})
 """  # noqa: S608 - our own names
-_COUNT_TOTALS = f"SELECT count(*) FROM ({_TOTALS}) t"  # noqa: S608
-_WRONG_TOTALS = f"{_TOTALS} WHERE coalesce(s.value, 0) <> coalesce(e.value, 0) ORDER BY {_KEY}"
+# Summed up once: how many there are, how many are wrong, and the first of those.
+_WRONG_TOTALS = f"""
+    WITH totals AS MATERIALIZED ({_TOTALS}), wrong AS (
+        SELECT * FROM totals WHERE coalesce(stored, 0) <> coalesce(expected, 0)
+    )
+    SELECT (SELECT count(*) FROM totals), (SELECT count(*) FROM wrong), w.*
+    FROM (VALUES (1)) AS one LEFT JOIN (SELECT * FROM wrong ORDER BY {_KEY} LIMIT $2) w ON true
+"""  # noqa: S608 - our own names
 
 _PORTION = 1_000
 
@@ -61,6 +70,14 @@ class Generation(NamedTuple):
 
     number: int
     logic_version: int
+
+
+class Totals(NamedTuple):
+    """How many sums were compared, how many are wrong, and the first of those."""
+
+    checked: int
+    wrong: int
+    mismatches: list[Mismatch]
 
 
 class Snapshot:
@@ -115,16 +132,11 @@ class Snapshot:
         """The facts of the cases of a procedure as they are stored, by application."""
         return dict(map(tuple, await self._connection.fetch(_FACTS, self._generation, procedure_id)))
 
-    async def count_totals(self) -> int:
-        return int(await self._connection.fetchval(_COUNT_TOTALS, self._generation))
-
-    async def wrong_totals(self) -> AsyncIterator[Mismatch]:
-        """Sums of organisations and of everything that aren't those of the day buckets."""
-        rows = self._connection.cursor(_WRONG_TOTALS, self._generation, prefetch=_PORTION)
-        async for everything, organisation_id, day, channel, online, measure, bin_, stored, expected in rows:
-            row = Row(organisation_id, day.toordinal(), channel, online, measure, bin_)
-            place = {"scope": "everything" if everything else "organisation", **bucket_place(row)}
-            yield Mismatch("totals", place, "value", _whole(stored), _whole(expected))
+    async def totals(self) -> Totals:
+        """The sums of organisations and of everything against those of the day buckets."""
+        rows = await self._connection.fetch(_WRONG_TOTALS, self._generation, MISMATCHES_KEPT)
+        checked, wrong = rows[0][:2]
+        return Totals(checked, wrong, [_wrong_total(*tuple(row)[2:]) for row in rows] if wrong else [])
 
     async def _cases(self, condition: str, *arguments: object) -> AsyncIterator[CheckedCase]:
         statement = f"{_CASES} {condition}"
@@ -141,6 +153,22 @@ def _checked(row: Sequence[Any]) -> CheckedCase:
     columns = dict(zip(_COLUMNS, row[4:], strict=True))
     columns["suspended"] = tuple((span.lower, span.upper) for span in columns["suspended"])
     return CheckedCase((row[0], row[1]), row[2], row[3], columns)
+
+
+def _wrong_total(  # noqa: PLR0913, PLR0917 - one argument a column
+    everything: bool,
+    organisation_id: str,
+    day: date,
+    channel: Channel,
+    online: bool,
+    measure: Measure,
+    bin_: int,
+    stored: object,
+    expected: object,
+) -> Mismatch:
+    row = Row(organisation_id, day.toordinal(), channel, online, measure, bin_)
+    place = {"scope": "everything" if everything else "organisation", **bucket_place(row)}
+    return Mismatch("totals", place, "value", _whole(stored), _whole(expected))
 
 
 def _whole(value: object) -> int | None:

@@ -126,11 +126,13 @@ class Examination:
             self._findings.add(mismatch)
 
     async def _totals(self) -> None:
-        total = await self._snapshot.count_totals()
-        self._findings.checked["totals"] += total
-        async for mismatch in self._snapshot.wrong_totals():
-            self._findings.add(mismatch)
-        self._progress("totals", total, total)
+        self._progress("totals", 0, 1)
+        totals = await self._snapshot.totals()
+        self._findings.checked["totals"] += totals.checked
+        self._findings.counts["totals"] += totals.wrong
+        for mismatch in totals.mismatches:
+            self._findings.show(mismatch)
+        self._progress("totals", 1, 1)
 
 
 async def verify(
