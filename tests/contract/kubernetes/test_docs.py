@@ -45,12 +45,13 @@ def test_a_source_may_write_to_its_inbox() -> None:
 
 def test_commands_name_what_there_is(local: Manifests, production: Manifests) -> None:
     commands = "\n".join(blocks("sh"))
-    named = re.findall(r"\b(deployment|job|service|kafka|clusters\.postgresql\.cnpg\.io)/([\w-]+)", commands)
+    named = re.findall(r"\b(deployment|job|cronjob|service|kafka|clusters\.postgresql\.cnpg\.io)/([\w-]+)", commands)
     kinds = {
         "clusters.postgresql.cnpg.io": "Cluster",
-        **{kind.lower(): kind for kind in ("Deployment", "Job", "Service", "Kafka")},
+        **{kind.lower(): kind for kind in ("Deployment", "Job", "CronJob", "Service", "Kafka")},
     }
     there = {(each["kind"], each["metadata"]["name"]) for each in [*local.all, *production.all]}
+    there |= {("Job", name) for name in re.findall(r"create job ([\w-]+)", commands)}
     assert {(kinds[kind], name) for kind, name in named} <= there
     assert len(named) > 5
     for path in re.findall(r"deploy/k8s/[\w./-]+", TEXT):

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import asyncpg
@@ -49,7 +50,8 @@ def settings_of(manifests: Manifests, pod: Pod, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in manifests.environment(pod).items():
         monkeypatch.setenv(name, secrets.get(name, value))
-    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, "topics": TopicsSettings, "verify": VerifySettings}
+    jobs = {"topics": TopicsSettings, "verify": VerifySettings, "rebuild": RuntimeSettings}
+    kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, **jobs}
     return kinds[pod.name.removeprefix("qos-")].from_environment()
 
 
@@ -78,19 +80,17 @@ def test_a_service_starts_with_what_it_is_told(
 def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
     for manifests in (local, production):
         assert manifests.environment(manifests.pod("qos-migrations")).keys() - LIBPQ == {"DATABASE_URL"}
-        told = manifests.environment(manifests.pod("qos-verify")).keys() - LIBPQ
-        assert told <= {VerifySettings._variable(field) for field in VerifySettings.model_fields}
-        settings_of(manifests, manifests.pod("qos-verify"), monkeypatch)
-    told = local.environment(local.pod("qos-topics")).keys()
-    assert told <= {TopicsSettings._variable(field) for field in TopicsSettings.model_fields}
-    settings_of(local, local.pod("qos-topics"), monkeypatch)
+    shared = {RuntimeSettings._variable(field) for field in RuntimeSettings.model_fields}
+    for manifests, name in [(local, "qos-topics"), *product((local, production), ("qos-verify", "qos-rebuild"))]:
+        assert manifests.environment(manifests.pod(name)).keys() - LIBPQ <= shared
+        settings_of(manifests, manifests.pod(name), monkeypatch)
 
 
 def test_a_job_runs_a_program_of_its_image(manifests: Manifests) -> None:
     """By `args`: the images' entrypoint is their init, and their command the service."""
     for job in (pod for pod in manifests.pods if pod.owner["kind"] in {"Job", "CronJob"}):
         assert "command" not in job.container
-        python, option, module = job.container["args"]
+        python, option, module, *_ = job.container["args"]
         assert (python, option) == ("python", "-m")
         assert importlib.util.find_spec(module), module
         assert module.partition(".")[0] in {"qos_processing", "qos_runtime"}

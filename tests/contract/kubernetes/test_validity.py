@@ -7,8 +7,9 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
+import yaml
 
-from support.manifest_tools import ManifestTools
+from support.manifest_tools import ROOT, ManifestTools
 from support.manifests import Manifests, validate
 
 # The first test of a run may have to build kustomize.
@@ -65,9 +66,15 @@ def test_every_waiver_says_why(manifests: Manifests) -> None:
 
 def test_an_image_is_named_by_its_version(manifests: Manifests) -> None:
     for pod in manifests.pods:
-        name, _, version = pod.container["image"].rpartition(":")
+        name, _, version = pod.container["image"].partition("@")[0].rpartition(":")
         assert name, pod.name
         assert version not in ("", "latest"), pod.name
+
+
+def test_one_s_own_machine_has_the_stores_of_docker_compose(local: Manifests) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    for name in ("kafka", "postgres"):
+        assert local.pod(f"qos-{name}").container["image"] == services[name]["image"]
 
 
 def test_no_secret_is_in_the_repository(manifests: Manifests) -> None:

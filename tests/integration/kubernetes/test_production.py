@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from qos_domain.events import INPUT_TOPICS
-from qos_intake.keys import new_key, stanza
+from qos_intake.keys import new_key, operator_stanza, stanza
 from qos_local.stack.processes import choose_port
 from qos_runtime.kafka import admin_client, connection
 from qos_runtime.settings import RuntimeSettings
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 PASSWORDS = {"qos-intake": "of-intake", "qos-processing": "of-processing", "qos-metrics": "of-metrics"}
 READER_PASSWORD = "reading"
 TOKEN = "only staff know this"
-KEY = new_key()
+KEY, OPERATOR_KEY = new_key(), new_key()
 PARTITIONS = 4
 
 
@@ -63,7 +63,7 @@ class Cluster:
             "DATABASE_URL": self.database_url(role_of(self.manifests) if name == "qos-metrics" else None),
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "KAFKA_CA_FILE": str(self.authority.ca_file),
-            "KAFKA_SASL_PASSWORD": PASSWORDS.get(name, ""),
+            "KAFKA_SASL_PASSWORD": PASSWORDS.get(told.get("KAFKA_SASL_USERNAME", ""), ""),
             "PGSSLROOTCERT": str(self.authority.ca_file),
             "QOS_METRICS_STAFF_TOKEN_SHA256": sha256(TOKEN.encode()).hexdigest(),
             "QOS_PARTITIONS": str(PARTITIONS),
@@ -129,7 +129,7 @@ def deployed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     asyncio.run(topics_and_rights(cluster))
     sources = tmp_path_factory.mktemp("sources") / "sources.toml"
     entry = stanza(key=KEY, source=E_APPLICATION, name="e-application", inbox=True, max_age_days="unlimited")
-    sources.write_text(entry, "utf-8")
+    sources.write_text(f"{entry}\n{operator_stanza(key=OPERATOR_KEY, name='saito')}", "utf-8")
     services, urls = {}, {}
     with ExitStack() as closing:
         for name in PASSWORDS:
@@ -198,6 +198,35 @@ async def end_of(deployed: Deployed, topic: str) -> int:
 def test_intake_makes_the_inbox_of_a_source(deployed: Deployed) -> None:
     [made] = eventually_sync(lambda: deployed.services["qos-intake"].events("inbox_topics"), within=60)
     assert (made["created"], made["existing"]) == (1, 0)
+
+
+async def test_what_cannot_be_used_is_buried_and_settled(deployed: Deployed) -> None:
+    sender = AIOKafkaProducer(**connection(deployed.cluster.kafka.administrator(partitions=PARTITIONS)))
+    await sender.start()
+    try:
+        await sender.send_and_wait("applications", b"no event", b"water-supply")
+    finally:
+        await sender.stop()
+    address, headers = f"{deployed.urls['qos-intake']}/v1/dead-letters", {"X-API-Key": OPERATOR_KEY}
+    async with httpx.AsyncClient(timeout=60, headers=headers) as http:
+
+        async def letters(state: str) -> list[str]:
+            answer = await http.get(address, params={"state": state})
+            assert answer.status_code == 200, answer.text
+            return [letter["id"] for letter in answer.json()["letters"]]
+
+        buried = await eventually(lambda: letters("open"), within=60)
+        settled = await http.post(f"{address}/discard", json={"ids": buried})
+        assert settled.status_code == 200, settled.text
+        assert await eventually(lambda: letters("discarded"), within=60) == buried
+
+
+@pytest.mark.parametrize("name", ["qos-verify", "qos-rebuild"])
+def test_results_are_verified_and_rebuilt_beside_the_workers(deployed: Deployed, name: str) -> None:
+    _, _, module, *arguments = deployed.cluster.manifests.pod(name).container["args"]
+    told = deployed.cluster.environment(name)
+    with running_service(module, told, arguments=arguments) as job:
+        assert job.wait_for_exit(within=120) == 0, job.logs()
 
 
 @pytest.mark.parametrize("name", ["qos-processing", "qos-metrics"])
