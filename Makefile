@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEMBERS := shared/domain shared/runtime services/intake services/processing services/metrics deploy/local
 PINS := base local dev uv
+TOOLS := deploy/k8s/tools tests/support/compose_loader
 CODE := shared services deploy tests bench
 # Files of tests that run side by side; each job has a Kafka and a PostgreSQL of its own.
 JOBS ?= 2
@@ -52,11 +53,13 @@ fmt: $(READY) ## Format the code and mend what the linter can
 bench: $(READY) ## Measure throughput and delay beside their peers
 	$(BIN)/python -m bench $(ARGS)
 
-# The largest set first; the smaller ones are parts of it.
+# The largest set first; the smaller ones are parts of it. Tools that only some tests use have environments of their own.
 lock: $(READY) ## Choose the newest versions that requirements/*.in allow, and pin them with hashes
 	compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-		requirements/$$1.in --output-file requirements/$$1.txt "$${@:2}"; }; \
-	compile dev; for part in base local uv; do compile $$part --constraint requirements/dev.txt; done
+		$$1.in --output-file $$1.txt "$${@:2}"; }; \
+	compile requirements/dev; \
+	for part in base local uv; do compile requirements/$$part --constraint requirements/dev.txt; done; \
+	for tools in $(TOOLS); do compile $$tools/requirements; done
 
 clean: ## Delete the environment and the caches (not .qos/: `qos reset` does that)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 REQUIREMENTS = ROOT / "requirements"
 MEMBERS = sorted(path for path in ROOT.glob("*/*/pyproject.toml") if path.parts[-3] in {"shared", "services", "deploy"})
+TOOLS = [ROOT / place / "requirements.txt" for place in ("deploy/k8s/tools", "tests/support/compose_loader")]
 PINNED = [REQUIREMENTS / f"{name}.txt" for name in ("base", "local", "dev", "uv")]
 # In an environment of its own, so its versions are too.
 MANIFEST_TOOLS = ROOT / "deploy" / "k8s" / "tools" / "requirements.txt"
