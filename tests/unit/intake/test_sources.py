@@ -102,7 +102,9 @@ def test_an_operator_is_no_source_and_a_source_no_operator(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "what"), [(NEW, OTHER, "operator"), (OLD, OTHER, "operator"), (OLD, None, "key_sha256")]
+    ("first", "second", "what"),
+    [(NEW, OTHER, "operator"), (OLD, OTHER, "operator"), (OLD, None, "key_sha256")],
+    ids=["same name", "key of a source", "no key"],
 )
 def test_an_operator_stands_once_and_has_a_key_of_its_own(
     tmp_path: Path, first: str, second: str | None, what: str
