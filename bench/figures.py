@@ -1,7 +1,7 @@
 """How long the figures for Prometheus take at the size of Tokyo: `DATABASE_URL=... python -m bench.figures`.
 
-A fresh database gets a year of day buckets of 181 priority procedures, those of all others of 100 organisations, and a
-thousand open cases for each priority procedure.
+A fresh database gets a year of day buckets of 181 priority procedures and of 28,000 others of 100 organisations, and
+a thousand open cases for each priority procedure. More procedures than that are registered and have no application.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from qos_runtime.postgres import create_pool
 NOW = datetime(2027, 3, 31, 3, 0, tzinfo=UTC)
 TODAY = date(2027, 3, 31)
 PRIORITY = 181
+USED = 28_000
 ORGANISATIONS = 100
 
 _PROCEDURES = """
@@ -68,6 +69,18 @@ _CASES = """
         $3::date + number % 20 - 4, $3::date + number % 20 - 6
     FROM generate_series(1, $1::int) AS n CROSS JOIN generate_series(1, 1000) AS number
 """
+_LEVELS = """
+    INSERT INTO levels (procedure_id, partition, revision, assessed_at, as_of, digest, live, settled, settled_on)
+    SELECT 'procedure-' || n, 0, 1, now(), $2::date, '', jsonb_build_object('principles', live), settled, $2::date
+    FROM generate_series(1, $1::int) AS n,
+        (SELECT jsonb_object_agg(principle, '{
+            "declared": {"level": 2, "possible_level": 2}, "evidenced": {"level": 1, "possible_level": 3},
+            "contradictions": []
+        }'::jsonb) AS live FROM unnest(ARRAY['faster', 'simpler', 'easier']) AS principle) AS l,
+        (SELECT jsonb_build_object('as_of', $2::date, 'levels', jsonb_object_agg(principle, '{
+            "declared": {"level": 2, "since": "2026-04-01"}, "evidenced": {"level": 1, "since": "2026-04-01"}
+        }'::jsonb)) AS settled FROM unnest(ARRAY['faster', 'simpler', 'easier']) AS principle) AS s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +95,9 @@ async def fill(database_url: str, procedures: int) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(_PROCEDURES, procedures, PRIORITY, ORGANISATIONS)
-        await connection.execute(_BUCKETS, procedures, PRIORITY, ORGANISATIONS, TODAY)
+        await connection.execute(_BUCKETS, min(procedures, USED), PRIORITY, ORGANISATIONS, TODAY)
         await connection.execute(_CASES, PRIORITY, ORGANISATIONS, TODAY)
+        await connection.execute(_LEVELS, PRIORITY, TODAY)
         await connection.execute("VACUUM ANALYZE")
         buckets = await connection.fetchval("SELECT count(*) FROM day_buckets")
         print(f"{procedures:,} procedures, {buckets:,} day buckets, {1000 * PRIORITY:,} open cases")
@@ -120,7 +134,7 @@ async def measure(server_url: str, procedures: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--procedures", type=int, default=28_000, help="registered procedures (default: 28,000)")
+    parser.add_argument("--procedures", type=int, default=USED, help=f"registered procedures (default: {USED:,})")
     asyncio.run(measure(os.environ["DATABASE_URL"], parser.parse_args().procedures))
 
 

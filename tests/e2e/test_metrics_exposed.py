@@ -104,3 +104,4 @@ def test_what_is_documented_is_what_is_exposed(runtime_settings: RuntimeSettings
                 assert set(sample.labels) - {"le"} == set(metric.labels), metric.name
         reasons = {sample.labels["reason"]: sample.value for sample in found["qos_dead_letters"] if sample.value}
         assert reasons == {"malformed_json": 1}
+        assert [sample.value for sample in found["qos_leader"]] == [1]

@@ -29,6 +29,8 @@ from qos_metrics.gauge_readings import (
 from qos_metrics.ports import MapReadings
 from qos_metrics.postgres import Connection, PostgresSnapshot, PostgresStore
 
+# Nobody waits for it, and the larger the tables the seldomer it is done: it may take longer than an answer.
+_PATIENCE_SECONDS = 120.0
 _BUSY = """
     SELECT procedure_id FROM day_buckets
     WHERE generation = $1 AND measure = 'arrived' AND date BETWEEN $2 AND $3
@@ -66,7 +68,9 @@ class PostgresGauges:
 
     async def busy_procedures(self, last_year: Span, least_applications: int) -> frozenset[str]:
         async with self._store.reading() as (connection, generation):
-            rows = await connection.fetch(_BUSY, generation, last_year.start, last_year.end, least_applications)
+            rows = await connection.fetch(
+                _BUSY, generation, last_year.start, last_year.end, least_applications, timeout=_PATIENCE_SECONDS
+            )
         return frozenset(row[0] for row in rows)
 
     async def readings(self, busy: frozenset[str], moment: Moment) -> Readings:
@@ -100,7 +104,8 @@ async def _sums(
     statement, arguments = _sums_statement(known, moment)
     sums: dict[ScopeName, dict[WindowName, dict[Cell, int]]] = {}
     results: dict[ScopeName, dict[Fraction, int]] = {}
-    for by_itself, name, said, channel, online, measure, bin_, *values in await connection.fetch(statement, *arguments):
+    rows = await connection.fetch(statement, *arguments, timeout=_PATIENCE_SECONDS)
+    for by_itself, name, said, channel, online, measure, bin_, *values in rows:
         scope = _scope(by_itself, name)
         of_scope = sums.setdefault(scope, {})
         cell: Cell = (channel, online, measure, bin_)
@@ -159,9 +164,8 @@ async def _open_cases(
         WHERE id <> '' GROUP BY 1, 2
     """  # noqa: S608 - placeholders
     found: dict[ScopeName, OpenCases] = {}
-    for by_itself, name, oldest, opened, still, soon, late, *counts in await connection.fetch(
-        statement, *arguments.values
-    ):
+    rows = await connection.fetch(statement, *arguments.values, timeout=_PATIENCE_SECONDS)
+    for by_itself, name, oldest, opened, still, soon, late, *counts in rows:
         workload = Workload(open=opened, suspended=still, due_soon=soon, overdue=late)
         found[_scope(by_itself, name)] = OpenCases(workload, oldest, dict(zip(moment.horizons, counts, strict=True)))
     return found

@@ -11,7 +11,8 @@ _HEAD = """\
 # Prometheus metrics
 
 Made of `shared/runtime/qos_runtime/metric_defs.py` by `python -m qos_runtime.metric_docs`; a test
-compares. Every service serves its own at `GET /metrics`.
+compares. Every service serves its own at `GET /metrics`. [ADR 0018](adr/0018-windows-are-gauges-by-date.md) says why
+figures of a window are gauges, and what the counters are for.
 
 A histogram is scraped as `_bucket` (with the label `le`), `_count` and `_sum`, a gauge histogram as `_bucket`,
 `_gcount` and `_gsum`: its counts can go down, so no rate is taken of it.
