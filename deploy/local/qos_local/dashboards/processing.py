@@ -84,7 +84,7 @@ def processing(site: Site) -> list[Builder[Panel]]:
         lines(
             say("Outbox by topic", "トピック別の送信待ち"),
             say("Messages that Kafka has not acknowledged.", "Kafka の受領確認を待つメッセージ数。"),
-            promql("sum by (topic) (qos_outbox_pending) or vector(0)", "{{topic}}"),
+            promql("max by (topic) (qos_outbox_pending) or vector(0)", "{{topic}}"),
         ),
         lines(
             say("Dead letters", "配信不能"),
