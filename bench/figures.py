@@ -1,7 +1,8 @@
 """How long the figures for Prometheus take at the size of Tokyo: `DATABASE_URL=... python -m bench.figures`.
 
 A fresh database gets a year of day buckets of 181 priority procedures and of 28,000 others of 100 organisations, and
-a thousand open cases for each priority procedure. More procedures than that are registered and have no application.
+a thousand open cases for each priority procedure. Twice as many as these have an objective of their own. More
+procedures than 28,000 are registered and have no application.
 """
 
 import argparse
@@ -34,7 +35,10 @@ _PROCEDURES = """
         effective_from, retired, priority
     )
     SELECT 1, 'procedure-' || n, 0, 'organisation-' || n % $3::int, '組織', 'bureau', '手続',
-        jsonb_build_object('objective', 0.9 + (n % 5) / 50.0, 'legal_basis', repeat('道路法', 60)),
+        jsonb_build_object(
+            'objective', CASE WHEN n <= 2 * $2::int THEN 0.9 + (n % 5) / 50.0 ELSE 0.95 END,
+            'legal_basis', repeat('道路法', 60)
+        ),
         '2020-04-01', false, n <= $2::int
     FROM generate_series(1, $1::int) AS n
 """
@@ -58,6 +62,13 @@ _BUCKETS = """
         UNION ALL SELECT 'rating', bin FROM generate_series(3, 5) AS bin
     ) AS m
     WHERE n <= $2::int OR (c.channel = 'mail' AND m.bin <= 4)
+"""
+_TOTALS = """
+    INSERT INTO scope_buckets (generation, everything, organisation_id, date, channel, online, measure, bin, value)
+    SELECT 1, grouping(organisation_id) = 1, coalesce(organisation_id, ''), date, channel, online, measure, bin,
+        sum(value)
+    FROM day_buckets
+    GROUP BY date, channel, online, measure, bin, GROUPING SETS ((organisation_id), ())
 """
 _CASES = """
     INSERT INTO cases (
@@ -96,6 +107,7 @@ async def fill(database_url: str, procedures: int) -> None:
     try:
         await connection.execute(_PROCEDURES, procedures, PRIORITY, ORGANISATIONS)
         await connection.execute(_BUCKETS, min(procedures, USED), PRIORITY, ORGANISATIONS, TODAY)
+        await connection.execute(_TOTALS)
         await connection.execute(_CASES, PRIORITY, ORGANISATIONS, TODAY)
         await connection.execute(_LEVELS, PRIORITY, TODAY)
         await connection.execute("VACUUM ANALYZE")
