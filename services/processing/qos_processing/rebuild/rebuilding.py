@@ -140,17 +140,19 @@ class Rebuild:
                 for one in done:
                     one.result()
                 self._progress("loading the log", *await generations.records(session, target.generation))
-        except BrokenProcessPool as error:
-            raise RebuildFailed(
-                "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
-            ) from error
-        except BaseException:
+        except BaseException as error:
+            # Killed and not waited for: a pool that lost a process has been seen to wait for its others for ever. What
+            # they wrote is dropped, and PostgreSQL takes back what they were at.
             for child in set(active_children()) - others:
-                child.terminate()
+                child.kill()
             await asyncio.gather(*loading, return_exceptions=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise RebuildFailed(
+                    "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
+                ) from error
             raise
-        finally:
-            executor.shutdown(cancel_futures=True)
+        executor.shutdown()
 
     async def _follow(self, catching_up: CatchingUp, live: int) -> None:
         """Until so little is left that workers may wait for it."""
