@@ -140,19 +140,17 @@ class Rebuild:
                 for one in done:
                     one.result()
                 self._progress("loading the log", *await generations.records(session, target.generation))
-        except BaseException as error:
-            # Killed and not waited for: a pool that lost a process has been seen to wait for its others for ever. What
-            # they wrote is dropped, and PostgreSQL takes back what they were at.
+        except BrokenProcessPool as error:
+            raise RebuildFailed(
+                "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
+            ) from error
+        finally:
+            # Killed and not waited for, done or not: a pool has been seen to wait for its processes for ever. What they
+            # had to say is committed or, where the rebuild has failed, dropped.
             for child in set(active_children()) - others:
                 child.kill()
-            await asyncio.gather(*loading, return_exceptions=True)
             executor.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, BrokenProcessPool):
-                raise RebuildFailed(
-                    "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
-                ) from error
-            raise
-        executor.shutdown()
+            await asyncio.gather(*loading, return_exceptions=True)
 
     async def _follow(self, catching_up: CatchingUp, live: int) -> None:
         """Until so little is left that workers may wait for it."""
