@@ -1,15 +1,17 @@
 """From stored cases and new facts to what has to be written: pure, the same for a batch and for a re-judgement."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
 from qos_domain.calendar import Calendar
-from qos_domain.case import CaseKey, view
+from qos_domain.case import CaseKey, case_key, view
 from qos_domain.contributions import project
-from qos_domain.facts import NO_FACTS, Fact, Facts, decode_facts, encode_facts, join
+from qos_domain.events import Event
+from qos_domain.facts import NO_FACTS, Fact, Facts, decode_facts, encode_facts, fact_of, join
+from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_domain.rows import CaseRow, Contributions, Row, decode_contributions, encode_contributions
 from qos_processing.announcing import NOTHING_YET, Announced
@@ -101,6 +103,18 @@ class _Folding:
             if difference
         ]
         return Fold(self._changes, differences, repeated, self._found)
+
+
+def sort_out(events: Iterable[Event]) -> tuple[list[Event], dict[CaseKey, list[Fact]]]:
+    """The events of the registry, and the facts of the others by case; both in the order in which they come."""
+    registry_events: list[Event] = []
+    facts: dict[CaseKey, list[Fact]] = {}
+    for event in events:
+        if isinstance(event.data, Procedure):
+            registry_events.append(event)
+        else:
+            facts.setdefault(case_key(event), []).append(fact_of(event))
+    return registry_events, facts
 
 
 def fold(

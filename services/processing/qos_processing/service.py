@@ -10,12 +10,9 @@ from typing import TypeAlias
 
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
-from qos_domain.case import CaseKey, case_key
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_domain.events import EVENT_TYPES, Event
-from qos_domain.facts import Fact, fact_of
-from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_outbox
 from qos_processing.accepting import accept_record
@@ -216,13 +213,7 @@ class ProcessingService:
         now: datetime,
     ) -> _Folded:
         """Store what the events change: the registry first, then cases and buckets."""
-        registry_events: list[Event] = []
-        facts: dict[CaseKey, list[Fact]] = {}
-        for event in events:
-            if isinstance(event.data, Procedure):
-                registry_events.append(event)
-            else:
-                facts.setdefault(case_key(event), []).append(fact_of(event))
+        registry_events, facts = folding.sort_out(events)
         known = await self._cache.histories(connection, state, {procedure_id for procedure_id, _ in facts})
         registration, today = NOTHING_CHANGED, self._calendar.local_date(now)
         if registry_events:

@@ -1,12 +1,9 @@
 """Brings a generation that was loaded up to where the live one is: the same fold and the same SQL as a worker's."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from qos_domain.calendar import Calendar
-from qos_domain.case import CaseKey, case_key
-from qos_domain.events import Event
-from qos_domain.facts import NO_FACTS, Fact, fact_of
-from qos_domain.procedures import Procedure
+from qos_domain.facts import NO_FACTS
 from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_registry
 from qos_processing.dead_letters import DeadLetter
@@ -71,7 +68,9 @@ class CatchingUp:
 
     async def _apply(self, state: PartitionState, batch: Batch) -> None:
         now = self._clock.now()
-        registry_events, facts = _sorted_out(self._log.accepted(batch, record) for record in batch.records)
+        accepted = (self._log.accepted(batch, record) for record in batch.records)
+        # What is refused was buried when the live generation met it.
+        registry_events, facts = folding.sort_out(event for event in accepted if not isinstance(event, DeadLetter))
         changed: Mapping[str, History] = {}
         if registry_events:
             today = self._calendar.local_date(now)
@@ -110,17 +109,3 @@ class CatchingUp:
             done = len(cases) < _CASES_AT_ONCE
             cursor = None if done else max(application_id for _, application_id in cases)
             await postgres_registry.advance_rejudgement(self._session, state, name, cursor)
-
-
-def _sorted_out(found: Iterable[Event | DeadLetter]) -> tuple[list[Event], dict[CaseKey, list[Fact]]]:
-    """Registry events, and facts by case. What is refused was buried when the live generation met it."""
-    registry_events: list[Event] = []
-    facts: dict[CaseKey, list[Fact]] = {}
-    for event in found:
-        if isinstance(event, DeadLetter):
-            continue
-        if isinstance(event.data, Procedure):
-            registry_events.append(event)
-        else:
-            facts.setdefault(case_key(event), []).append(fact_of(event))
-    return registry_events, facts
