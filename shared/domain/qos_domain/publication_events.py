@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -146,7 +146,7 @@ class _Envelope(msgspec.Struct):
 
 
 _ENVELOPES = msgspec.json.Decoder(_Envelope)
-_DECODERS = {name: msgspec.json.Decoder(data) for name, data in DATA_OF.items()}
+_E = TypeVar("_E", bound=PublicationEvent)
 
 
 def read_event(value: bytes, *, type_prefix: str) -> PublicationEvent | None:
@@ -161,12 +161,12 @@ def read_event(value: bytes, *, type_prefix: str) -> PublicationEvent | None:
     name = envelope.type.removeprefix(type_prefix).removesuffix(".v1")
     if name not in DATA_OF or envelope.type != f"{type_prefix}{name}.v1":
         return None
-    return decode_data(name, bytes(envelope.data))
+    return decode_data(DATA_OF[name], bytes(envelope.data))
 
 
-def decode_data(name: str, data: bytes) -> PublicationEvent:
-    """The data of an event of a type of `DATA_OF`. Raises UnreadablePublication."""
+def decode_data(kind: type[_E], data: bytes) -> _E:
+    """The data of an event of this kind. Raises UnreadablePublication."""
     try:
-        return _DECODERS[name].decode(data)
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadablePublication(str(error)) from error
