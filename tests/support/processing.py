@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from qos_domain import criteria
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
+from qos_domain.criteria import Criteria
 from qos_domain.events import Event
 from qos_domain.replay import Replay
 from qos_domain.rows import Row
@@ -88,8 +89,9 @@ class Processing:
             chunk=3,
         )
 
-    def another_assessor(self) -> LevelAssessor:
-        assessing = Assessing(criteria.load(), calendar=self.calendar, clock=self.clock, known_until=self.known_until)
+    def another_assessor(self, rules: Criteria | None = None) -> LevelAssessor:
+        rules = rules or criteria.load()
+        assessing = Assessing(rules, calendar=self.calendar, clock=self.clock, known_until=self.known_until)
         return LevelAssessor(self.transactions, assessing, clock=self.clock, outgoing=self.outgoing, chunk=3)
 
     def another_service(
@@ -157,10 +159,11 @@ class Processing:
         return dict(row)
 
     async def forget_everything(self) -> None:
-        """Empty all that comes from the log, as if nothing had ever been read."""
+        """Empty all that comes from the log, as if nothing had ever been read. What was published stays."""
         tables = await self.pool.fetch(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
             " AND relnamespace = 'public'::regnamespace AND relname NOT IN ('generations', 'alembic_version')"
+            " AND relname NOT LIKE 'publication%'"
         )
         await self.pool.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
 

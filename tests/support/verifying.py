@@ -17,8 +17,8 @@ class Verify(Protocol):
         """The result; everything but the log, if nothing else is said."""
 
 
-def verifier(settings: RuntimeSettings) -> Verify:
+def verifier(settings: RuntimeSettings, calendar: Calendar | None = None) -> Verify:
     async def run(scope: Scope = EVERYTHING) -> Verified:
-        return await verify(settings, scope, calendar=Calendar.load(), clock=SystemClock())
+        return await verify(settings, scope, calendar=calendar or Calendar.load(), clock=SystemClock())
 
     return run

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Raw, Struct
 
-from qos_domain.assessment import Assessment
+from qos_domain.assessment import Assessment, Cause
 from qos_domain.disclosure import public_assessment
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
@@ -33,13 +33,14 @@ _POLL_MS = 500
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class _LevelsData(Struct, frozen=True):
+class _LevelsData(Struct, frozen=True, omit_defaults=True):
     """The data of `level.assessed`."""
 
     procedure_id: str
     organisation_id: str
     revision: int
     assessment: Assessment
+    cause: Cause | None = None
 
 
 class _OtherData(Struct, frozen=True):

@@ -22,7 +22,6 @@ class MetricsSettings(RuntimeSettings):
     )
     staff_open: bool = Field(default=False, validation_alias="QOS_METRICS_STAFF_OPEN")
 
-    criteria: str | None = Field(default=None, validation_alias="QOS_CRITERIA")
     stop_seconds: Annotated[int, Field(ge=1, le=300)] = Field(default=10, validation_alias="QOS_METRICS_STOP_SECONDS")
 
     pool_size: Annotated[int, Field(ge=2, le=100)] = Field(default=8, validation_alias="QOS_METRICS_POOL_SIZE")

@@ -48,6 +48,18 @@ class Assessing:
         self._clock = clock
         self.known_until = known_until
 
+    @property
+    def criteria(self) -> Criteria:
+        return self._criteria
+
+    @property
+    def calendar(self) -> Calendar:
+        return self._calendar
+
+    def made_with(self) -> tuple[str, str, int]:
+        """The versions of the criteria, of the calendar and of the logic that its assessments rest on."""
+        return self._criteria.version, self._calendar.version, LOGIC_VERSION
+
     def local_date(self, instant: datetime) -> date:
         return self._calendar.local_date(instant)
 

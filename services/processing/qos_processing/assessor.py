@@ -5,18 +5,25 @@ same procedures meanwhile; a procedure that was touched meanwhile stays touched.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from qos_domain.assessment import SETTLING_DAYS, settle
-from qos_processing import postgres, postgres_announcements, postgres_levels, postgres_outbox, postgres_registry
+from qos_domain.assessment import SETTLING_DAYS, Cause, settle
+from qos_domain.rulebooks import of_criteria
+from qos_processing import (
+    postgres,
+    postgres_announcements,
+    postgres_levels,
+    postgres_outbox,
+    postgres_registry,
+    rulebooks,
+)
 from qos_processing.assessing import Assessed, Assessing
 from qos_processing.outgoing import Outgoing
 from qos_processing.ports import Message
 from qos_processing.postgres import PartitionState
-from qos_processing.postgres_levels import DailyRun, LevelsRow, StoredLevels
-from qos_processing.service import check_logic
+from qos_processing.postgres_levels import DailyRun, LevelsRow, StoredLevels, Touched
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
@@ -65,10 +72,21 @@ class LevelAssessor:
 
     async def run(self) -> None:
         """Assess what is touched, and each day once it is over, for ever. Raises TransientFailure."""
+        await self.touch_other_criteria()
         while True:
             await self.assess_touched()
             await self.assess_days()
             await asyncio.sleep(self._every_seconds)
+
+    async def touch_other_criteria(self) -> None:
+        """Have what rests on another version of the criteria assessed anew: they are in force from now on."""
+        for partition in await self._partitions():
+
+            async def touch(connection: Connection, _doubtful: bool, partition: int = partition) -> None:
+                state = await self._lock(connection, partition)
+                await postgres_levels.touch_other_criteria(connection, state, self._assessing.criteria.version)
+
+            await self._transactions.run(touch)
 
     async def assess_touched(self) -> int:
         """Assess the procedures whose figures changed, as of now; how many they were."""
@@ -103,7 +121,7 @@ class LevelAssessor:
 
         async def read(
             connection: Connection, _doubtful: bool
-        ) -> tuple[dict[str, int], dict[str, StoredLevels], _Results]:
+        ) -> tuple[dict[str, Touched], dict[str, StoredLevels], _Results]:
             state = await self._state(connection, partition)
             touched = await postgres_levels.touched_procedures(connection, state, self._chunk)
             stored = await postgres_levels.stored_levels(connection, touched)
@@ -113,7 +131,8 @@ class LevelAssessor:
             state = await self._lock(connection, partition)
             current = await _undisturbed(connection, touched, stored)
             live = {procedure_id: live_of[procedure_id] for procedure_id in current if procedure_id in live_of}
-            await self._write(connection, state, stored, live, daily={})
+            restated = {procedure_id for procedure_id, one in touched.items() if one.cause is not None}
+            await self._write(connection, state, stored, live, daily={}, restated=restated)
             await postgres_levels.untouch(connection, state, {p: touched[p] for p in current})
 
         touched, stored, live_of = await self._transactions.run(read)
@@ -159,7 +178,8 @@ class LevelAssessor:
             if len(current) < len(procedure_ids):
                 return
             await postgres_registry.refresh_procedures(connection, state, procedure_ids, step.today)
-            await self._write(connection, state, stored, live, daily)
+            restated = await postgres_levels.causes(connection, state, procedure_ids)
+            await self._write(connection, state, stored, live, daily, restated)
             finished = len(procedure_ids) < self._chunk
             cursor = "" if finished else procedure_ids[-1]
             await postgres_levels.write_daily_run(connection, step.partition, DailyRun(run.as_of, cursor, finished))
@@ -177,9 +197,14 @@ class LevelAssessor:
         stored: Mapping[str, StoredLevels],
         live: _Results,
         daily: _Results,
+        restated: Collection[str],
     ) -> None:
-        """Store assessments as of now, what daily ones settle, and what of both is to be told."""
+        """Store assessments as of now, what daily ones settle, and what of both is to be told.
+
+        `restated`: procedures whose figures something else than an event has changed since they were last assessed.
+        """
         now = self._clock.now()
+        await rulebooks.keep(connection, of_criteria(self._assessing.criteria), now)
         rows: list[LevelsRow] = []
         messages: list[Message] = []
         confirmed: list[str] = []
@@ -191,15 +216,21 @@ class LevelAssessor:
                 continue
             # A time: it grows even if a database is restored from a backup, and readers drop what is older.
             revision = max(0 if known is None else known.revision + 1, int(now.timestamp() * 1000))
+            cause: Cause | None = None
             if known is not None and same:
                 revision = known.revision
             else:
-                messages.append(self._outgoing.assessed(result.organisation_id, result.assessment, revision, now))
+                by_others = known is not None and known.made_with != self._assessing.made_with()
+                cause = "restatement" if by_others or procedure_id in restated else None
+                messages.append(
+                    self._outgoing.assessed(result.organisation_id, result.assessment, revision, now, cause)
+                )
             settled, daily_digest = None, None
             if procedure_id in daily:
                 of_the_day = daily[procedure_id]
                 previous = None if known is None else known.settled
-                settled, changed = settle(previous, of_the_day.assessment, self._settling_days)
+                why: Cause | None = "restatement" if known is not None and known.restated else cause
+                settled, changed = settle(previous, of_the_day.assessment, self._settling_days, why)
                 daily_digest = of_the_day.digest
                 if changed is not None:
                     messages.append(self._outgoing.level_changed(of_the_day.organisation_id, changed, now))
@@ -210,6 +241,7 @@ class LevelAssessor:
                     digest=result.digest,
                     settled=settled,
                     daily_digest=daily_digest,
+                    restated=cause is not None and settled is None,
                 )
             )
         news = [
@@ -232,7 +264,7 @@ class LevelAssessor:
         state = await postgres.lock(connection, partition)
         if state is None:
             raise NothingProcessed
-        check_logic(state)
+        await rulebooks.require_own(connection, state, self._assessing.calendar, self._clock.now())
         return state
 
 

@@ -2,12 +2,17 @@
 
 import gc
 from collections.abc import Callable
+from functools import partial
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from qos_domain import criteria
 from qos_domain.acceptance import AcceptanceRules
-from qos_domain.calendar import Calendar
+from qos_domain.calendar import Calendar, UnknownCalendar
+from qos_domain.criteria import Criteria
+from qos_domain.rulebooks import of_criteria
+from qos_processing import rulebooks
 from qos_processing.assessing import Assessing
 from qos_processing.assessor import LevelAssessor
 from qos_processing.counters import Counters
@@ -20,15 +25,17 @@ from qos_processing.outbox_depth import OutboxDepth
 from qos_processing.outgoing import Outgoing
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
+from qos_processing.rulebook_publication import RulebookPublication
 from qos_processing.service import ProcessingService
 from qos_processing.settings import ProcessingSettings
 from qos_processing.sla_results import SlaResults
 from qos_processing.sweep import Sweep
 from qos_processing.topic_ids import TopicIdentity
 from qos_processing.totals import Totals
-from qos_processing.transactions import Transactions
+from qos_processing.transactions import Connection, Transactions
 from qos_processing.worker import serve
 from qos_runtime.clock import Clock, SystemClock
+from qos_runtime.errors import NotConfigured
 from qos_runtime.health import Health
 from qos_runtime.metric_defs import LEADER
 from qos_runtime.postgres import create_pool, database_answers
@@ -39,7 +46,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
     _collect_seldom()
     clock, registry, health = SystemClock(), CollectorRegistry(), Health()
-    calendar = Calendar.load(settings.calendar, settings.time_zone)
+    calendar, rules = _calendar(settings), _criteria(settings)
     tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
         settings.database_url,
@@ -49,6 +56,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
     )
     try:
         transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds, registry=registry)
+        await transactions.run(partial(_check_rulebooks, calendar, rules))
         counters = Counters(registry, sla_results_scope_limit=settings.sla_results_scope_limit)
         service = ProcessingService(
             transactions,
@@ -64,7 +72,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             transactions, calendar=calendar, clock=clock, sla_results=counters.sla_results, owned=lambda: service.owned
         )
         decisions = DecisionFollower(transactions, settings)
-        leader = _leader(settings, transactions, calendar, clock, counters.sla_results, decisions)
+        leader = _leader(settings, transactions, calendar, rules, clock, counters.sla_results, decisions)
         LEADER.gauge(registry).set_function(lambda: leader.leading)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
@@ -93,6 +101,7 @@ def _leader(
     settings: ProcessingSettings,
     transactions: Transactions,
     calendar: Calendar,
+    rules: Criteria,
     clock: Clock,
     sla_results: SlaResults,
     decisions: DecisionFollower,
@@ -109,12 +118,41 @@ def _leader(
         known_until=horizon.known_until,
         sla_results=sla_results,
     )
-    assessing = Assessing(criteria.load(), calendar=calendar, clock=clock, known_until=horizon.known_until)
+    assessing = Assessing(rules, calendar=calendar, clock=clock, known_until=horizon.known_until)
     assessor = LevelAssessor(transactions, assessing, clock=clock, outgoing=outgoing)
+    publication = RulebookPublication(transactions, clock=clock, outgoing=outgoing)
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
-    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
+    tasks = [
+        horizon.run,
+        publisher.run,
+        totals.run,
+        sweep.run,
+        assessor.run,
+        publication.run,
+        retention.run,
+        decisions.run,
+    ]
     return Leader(settings.database_url, tasks)
+
+
+def _calendar(settings: ProcessingSettings) -> Calendar:
+    try:
+        return Calendar.load(settings.calendar, settings.time_zone)
+    except (UnknownCalendar, msgspec.DecodeError) as error:
+        raise NotConfigured(setting="QOS_CALENDAR", remedy=str(error)) from error
+
+
+def _criteria(settings: ProcessingSettings) -> Criteria:
+    try:
+        return criteria.load(settings.criteria or criteria.DEFAULT_VERSION)
+    except criteria.InvalidCriteria as error:
+        raise NotConfigured(setting="QOS_CRITERIA", remedy=str(error)) from error
+
+
+async def _check_rulebooks(calendar: Calendar, rules: Criteria, connection: Connection, _doubtful: bool) -> None:
+    """A worker that may not add to the live results says so at once, and not with the first event."""
+    await rulebooks.check_live(connection, calendar, of_criteria(rules))
 
 
 def _collect_seldom() -> None:

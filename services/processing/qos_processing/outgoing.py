@@ -1,19 +1,28 @@
-"""What goes out, as CloudEvents: assessments on `qos-levels`, announcements and level changes on `sla-events`.
+"""What goes out, as CloudEvents: assessments on `qos-levels`, announcements and level changes on `sla-events`; on
+`publications` what is published, and the calendars and criteria in force.
 
 Ids come from what is said, not from where it stands, so that saying it again gives the same id.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 
-from qos_domain.assessment import Assessment, LevelChanged
+from qos_domain.assessment import Assessment, Cause, LevelChange, LevelChanged
 from qos_domain.case import CaseKey
+from qos_domain.publication_events import (
+    TYPE_OF_DATA,
+    PublicationCompleted,
+    PublicationEvent,
+    PublicationIssued,
+    PublicationRestated,
+)
 from qos_domain.rows import CaseRow
+from qos_domain.rulebooks import Rulebook
 from qos_processing.announcing import Announcement
 from qos_processing.ports import Message
-from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
+from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, SLA_EVENTS
 
 SOURCE = "urn:procedure-qos:processing"
 
@@ -47,25 +56,42 @@ class SlaData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     backfill: bool = False
 
 
-class LevelsData(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of an assessment; of two of one procedure, the one with the greater `revision` holds."""
+class LevelsData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The data of an assessment; of two of one procedure, the one with the greater `revision` holds.
+
+    `cause`: what changed it since the one before, if it wasn't an event.
+    """
 
     procedure_id: str
     organisation_id: str
     revision: int
     assessment: Assessment
+    cause: Cause | None = None
 
 
 class LevelChangedData(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a change of settled levels, with the daily assessment of `as_of`."""
+    """The data of a change of settled levels, with the daily assessment of `as_of`; each change says its cause."""
 
     procedure_id: str
     organisation_id: str
     as_of: date
-    changes: tuple[Any, ...]
+    changes: tuple[LevelChange, ...]
+
+
+class RulebookData(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a calendar or of criteria that are in force: the whole content as JSON text, and its SHA-256."""
+
+    version: str
+    digest: str
+    content: str
 
 
 _ENCODER = msgspec.json.Encoder()
+
+
+def publication_key(event: PublicationEvent) -> str:
+    """The key of its record: the procedure, else the organisation, else the month. The partition follows from it."""
+    return event.period if isinstance(event, PublicationCompleted) else event.id or event.period
 
 
 class Outgoing:
@@ -92,11 +118,22 @@ class Outgoing:
         name = f"sla:{procedure_id}:{application_id}:{announcement.number}"
         return self._message(SLA_EVENTS, name, announcement.type, now, procedure_id, application_id, data)
 
-    def assessed(self, organisation_id: str, assessment: Assessment, revision: int, now: datetime) -> Message:
+    def assessed(
+        self,
+        organisation_id: str,
+        assessment: Assessment,
+        revision: int,
+        now: datetime,
+        cause: Cause | None = None,
+    ) -> Message:
         """The latest assessment of a procedure."""
         procedure_id = assessment.procedure_id
         data = LevelsData(
-            procedure_id=procedure_id, organisation_id=organisation_id, revision=revision, assessment=assessment
+            procedure_id=procedure_id,
+            organisation_id=organisation_id,
+            revision=revision,
+            assessment=assessment,
+            cause=cause,
         )
         name = f"level:{procedure_id}:{revision}"
         return self._message(QOS_LEVELS, name, "level.assessed", now, procedure_id, procedure_id, data)
@@ -110,8 +147,27 @@ class Outgoing:
         name = f"level-changed:{procedure_id}:{changed.as_of}"
         return self._message(SLA_EVENTS, name, "level.changed", now, procedure_id, procedure_id, data)
 
+    def rulebook_published(self, rulebook: Rulebook, first_used_at: datetime) -> Message:
+        """A calendar or a set of criteria is in force for the first time."""
+        name = f"{rulebook.kind}:{rulebook.version}"
+        data = RulebookData(version=rulebook.version, digest=rulebook.digest, content=rulebook.content)
+        return self._message(PUBLICATIONS, name, f"{rulebook.kind}.published", first_used_at, name, name, data)
+
+    def published(self, event: PublicationEvent, now: datetime) -> Message:
+        """What is published or restated of a scope, or that a publication is complete."""
+        key = publication_key(event)
+        match event:
+            case PublicationIssued():
+                name = f"publication:{event.publication_id}:{event.scope}:{event.id}"
+            case PublicationCompleted():
+                name = f"publication:{event.publication_id}"
+            case PublicationRestated():
+                at = event.restated_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+                name = f"restated:{event.publication_id}:{event.scope}:{event.id}:{at}"
+        return self._message(PUBLICATIONS, name, TYPE_OF_DATA[type(event)], now, key, key, event)
+
     def _message(
-        self, topic: str, event_id: str, type_: str, now: datetime, procedure_id: str, subject: str, data: object
+        self, topic: str, event_id: str, type_: str, now: datetime, key: str, subject: str, data: object
     ) -> Message:
         event = _CloudEvent(id=event_id, type=f"{self._type_prefix}{type_}.v1", time=now, subject=subject, data=data)
-        return Message(topic, procedure_id.encode(), event_id, _ENCODER.encode(event))
+        return Message(topic, key.encode(), event_id, _ENCODER.encode(event))

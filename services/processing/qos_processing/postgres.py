@@ -6,8 +6,9 @@ Every function works inside the caller's transaction. Arrays and `unnest` make i
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qos_domain.assessment import Cause
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
 from qos_domain.errors import BrokenInvariant
@@ -15,7 +16,11 @@ from qos_domain.events import INPUT_TOPICS
 from qos_domain.rows import CaseRow, Row
 from qos_processing.announcing import NOTHING_YET, Announced, next_look, next_look_of_void
 from qos_processing.folding import CaseChange, StoredCase
+from qos_processing.made_with import NOT_SAID, MadeWith
 from qos_processing.transactions import Connection
+
+if TYPE_CHECKING:
+    import asyncpg
 
 
 class NoLiveGeneration(BrokenInvariant):
@@ -35,6 +40,7 @@ class PartitionState:
     revision: int
     registry_revision: int
     outbox_seq: int
+    made_with: MadeWith = NOT_SAID
 
 
 class Position(NamedTuple):
@@ -45,18 +51,21 @@ class Position(NamedTuple):
     last_appended_at: datetime | None
 
 
-_LOCK = """
-    SELECT generation, partition, logic_version, revision, registry_revision, outbox_seq
-    FROM partition_state WHERE partition = $1 AND live FOR UPDATE
+_STATE_COLUMNS = """
+    s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq,
+    g.calendar, g.calendar_digest, g.time_zone
 """
-_STATE = _LOCK.removesuffix("FOR UPDATE\n")
+_STATE = f"""
+    SELECT {_STATE_COLUMNS} FROM partition_state s JOIN generations g USING (generation)
+    WHERE s.partition = $1 AND s.live
+"""  # noqa: S608 - our own names
+_LOCK = f"{_STATE} FOR UPDATE OF s"
 # All these rows are locked, so all are read as they are after the wait for the lock, not as they were before it.
-_LOCK_WITH_OFFSETS = """
-    SELECT s.generation, s.partition, s.logic_version, s.revision, s.registry_revision, s.outbox_seq,
-        o.topic, o.next_offset
-    FROM partition_state s JOIN partition_offsets o USING (generation, partition)
-    WHERE s.partition = $1 AND s.live AND o.topic = ANY ($2::text[]) FOR UPDATE
-"""
+_LOCK_WITH_OFFSETS = f"""
+    SELECT {_STATE_COLUMNS}, o.topic, o.next_offset
+    FROM partition_state s JOIN generations g USING (generation) JOIN partition_offsets o USING (generation, partition)
+    WHERE s.partition = $1 AND s.live AND o.topic = ANY ($2::text[]) FOR UPDATE OF s, o
+"""  # noqa: S608 - our own names
 _OFFSET = """
     SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
     WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR SHARE
@@ -111,8 +120,10 @@ CASE_COLUMNS = {
     "result": "text",
     "next_announcement_at": "timestamptz",
 }
+# A case that stays as it is isn't written again: when to look at it next follows from the rest.
+_COMPARED = [name for name in CASE_COLUMNS if name not in {"procedure_id", "application_id", "next_announcement_at"}]
 _WRITE_CASES = f"""
-    INSERT INTO cases (generation, partition, {", ".join(CASE_COLUMNS)})
+    INSERT INTO cases AS c (generation, partition, {", ".join(CASE_COLUMNS)})
     SELECT $1, $2, procedure_id, application_id, {
     ", ".join("suspended::datemultirange" if name == "suspended" else name for name in list(CASE_COLUMNS)[2:])
 }
@@ -125,6 +136,8 @@ _WRITE_CASES = f"""
     ON CONFLICT (generation, procedure_id, application_id) DO UPDATE SET {
     ", ".join(f"{name} = excluded.{name}" for name in list(CASE_COLUMNS)[2:])
 }
+    WHERE ({", ".join(f"c.{name}" for name in _COMPARED)})
+        IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _COMPARED)})
 """  # noqa: S608 - made of the names above
 _SETTLE = """
     WITH differences (procedure_id, organisation_id, date, channel, online, measure, bin, value) AS MATERIALIZED (
@@ -142,9 +155,10 @@ _SETTLE = """
         SELECT $1, organisation_id, date, channel, online, measure, bin, sum(value) FROM differences
         GROUP BY organisation_id, date, channel, online, measure, bin HAVING sum(value) <> 0
     ), touched AS (
-        INSERT INTO touched_procedures (generation, procedure_id, partition, revision)
-        SELECT $1, n.procedure_id, $2, $3 FROM unnest($8::text[]) AS n (procedure_id)
-        ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = excluded.revision
+        INSERT INTO touched_procedures AS t (generation, procedure_id, partition, revision, cause)
+        SELECT $1, n.procedure_id, $2, $3, $17 FROM unnest($8::text[]) AS n (procedure_id)
+        ON CONFLICT (generation, procedure_id)
+        DO UPDATE SET revision = excluded.revision, cause = coalesce(t.cause, excluded.cause)
     ), position AS (
         UPDATE partition_offsets o
         SET next_offset = n.next_offset, processed_at = $4,
@@ -160,13 +174,13 @@ async def lock(connection: Connection, partition: int) -> PartitionState | None:
     """Wait for the partition's lock and hold it until the transaction ends; None where nothing was ever processed."""
     # A swap of generations that this waited for took `live` from the row: the next statement sees the other one.
     row = await connection.fetchrow(_LOCK, partition) or await connection.fetchrow(_LOCK, partition)
-    return None if row is None else PartitionState(*row)
+    return None if row is None else _state(row)
 
 
 async def read_state(connection: Connection, partition: int) -> PartitionState | None:
     """The partition's state without its lock: others may go on changing what it tells of."""
     row = await connection.fetchrow(_STATE, partition)
-    return None if row is None else PartitionState(*row)
+    return None if row is None else _state(row)
 
 
 async def lock_at(
@@ -179,7 +193,11 @@ async def lock_at(
         rows = await connection.fetch(_LOCK_WITH_OFFSETS, partition, topics)
     if not rows:
         raise NoLiveGeneration
-    return PartitionState(*rows[0][:6]), {row[6]: row[7] for row in rows}
+    return _state(rows[0]), {row["topic"]: row["next_offset"] for row in rows}
+
+
+def _state(row: "asyncpg.Record") -> PartitionState:
+    return PartitionState(row[0], row[1], row[2], row[3], row[4], row[5], MadeWith(*row[6:9]))
 
 
 async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
@@ -212,7 +230,7 @@ def stored_case(row: Sequence[Any]) -> StoredCase:
 async def write_cases(
     connection: Connection, state: PartitionState, changes: Sequence[CaseChange], calendar: Calendar
 ) -> None:
-    """Insert or replace the cases; what was announced of them stays."""
+    """Insert the cases, or replace those that differ from what is stored; what was announced of them stays."""
     if changes:
         columns = zip(*(case_row(change, calendar) for change in changes), strict=True)
         await connection.execute(_WRITE_CASES, state.generation, state.partition, *columns)
@@ -226,8 +244,12 @@ async def settle(
     touched: Iterable[str],
     positions: Sequence[Position],
     now: datetime,
+    cause: Cause | None = None,
 ) -> None:
-    """Add to the day buckets and to those of organisations, mark the procedures as touched, move the offsets."""
+    """Add to the day buckets and to those of organisations, mark the procedures as touched, move the offsets.
+
+    `cause`: what changed the figures of the touched procedures, if it wasn't an event.
+    """
     rows = [
         (procedure_id, row.organisation_id, _DAYS[row.day], row.channel, row.online, row.measure, row.bin, difference)
         for procedure_id, row, difference in buckets
@@ -242,6 +264,7 @@ async def settle(
         *(zip(*positions, strict=True) if positions else [()] * 3),
         procedure_ids,
         *(zip(*rows, strict=True) if rows else [()] * 8),
+        cause,
     )
 
 

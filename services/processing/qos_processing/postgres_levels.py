@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 
-from qos_domain.assessment import Assessment, Settled
+from qos_domain.assessment import Assessment, Cause, Settled
 from qos_domain.cells import SETTLING_DAYS
 from qos_domain.criteria import Criteria
 from qos_domain.evidence import Evidence
@@ -23,12 +24,25 @@ _COLUMNS = {
     "settled": "jsonb",
     "settled_on": "date",
     "daily_digest": "bytea",
+    "restated": "boolean",
 }
 _KEPT = ("settled", "settled_on", "daily_digest")  # by a live assessment, which has nothing to say of them
 
 _TOUCHED = """
-    SELECT procedure_id, revision FROM touched_procedures
+    SELECT procedure_id, revision, cause FROM touched_procedures
     WHERE generation = $1 AND partition = $2 ORDER BY procedure_id LIMIT $3
+"""
+_CAUSES = """
+    SELECT procedure_id, cause FROM touched_procedures
+    WHERE generation = $1 AND procedure_id = ANY ($2::text[]) AND cause IS NOT NULL
+"""
+# Revision 0: an assessment that is under way is by the other criteria, and must not count as the one that is wanted.
+_TOUCH_OTHER_CRITERIA = """
+    INSERT INTO touched_procedures (generation, procedure_id, partition, revision, cause)
+    SELECT $1, l.procedure_id, $2, 0, 'restatement'
+    FROM levels l JOIN procedures p ON p.generation = $1 AND p.procedure_id = l.procedure_id
+    WHERE l.partition = $2 AND l.live #>> '{lineage,criteria}' <> $3
+    ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = excluded.revision, cause = excluded.cause
 """
 _UNTOUCH = """
     DELETE FROM touched_procedures t USING unnest($2::text[], $3::bigint[]) AS n (procedure_id, revision)
@@ -39,7 +53,8 @@ _PROCEDURES_AFTER = """
     WHERE generation = $1 AND partition = $2 AND procedure_id > $3 ORDER BY procedure_id LIMIT $4
 """
 _LEVELS = """
-    SELECT procedure_id, revision, as_of, digest, daily_digest, settled::text
+    SELECT procedure_id, revision, as_of, digest, daily_digest, settled::text, restated,
+        live #>> '{lineage,criteria}', live #>> '{lineage,calendar}', (live #>> '{lineage,logic_version}')::int
     FROM levels WHERE procedure_id = ANY ($1::text[])
 """
 _REVISIONS = "SELECT procedure_id, revision FROM levels WHERE procedure_id = ANY ($1::text[])"
@@ -49,9 +64,9 @@ _WRITE_LEVELS = f"""
     ON CONFLICT (procedure_id) DO UPDATE SET assessed_at = excluded.assessed_at, {
     ", ".join(
         f"{name} = coalesce(excluded.{name}, levels.{name})" if name in _KEPT else f"{name} = excluded.{name}"
-        for name in list(_COLUMNS)[1:]
+        for name in list(_COLUMNS)[1:-1]
     )
-}
+}, restated = excluded.restated OR (levels.restated AND excluded.settled IS NULL)
 """  # noqa: S608 - made of the names above
 _CONFIRM = "UPDATE levels SET assessed_at = $2 WHERE procedure_id = ANY ($1::text[])"
 _WRITE_ASSESSMENTS = """
@@ -77,6 +92,17 @@ class StoredLevels:
     digest: bytes
     daily_digest: bytes | None
     settled: Settled | None
+    restated: bool
+    """A restatement changed it since the last daily assessment."""
+    made_with: tuple[str, str, int]
+    """The versions of the criteria, of the calendar and of the logic that it rests on."""
+
+
+class Touched(NamedTuple):
+    """At which revision of its partition a procedure's figures changed last, and what changed them beside events."""
+
+    revision: int
+    cause: Cause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +123,29 @@ class LevelsRow:
     digest: bytes
     settled: Settled | None = None
     daily_digest: bytes | None = None
+    restated: bool = False
 
 
-async def touched_procedures(connection: Connection, state: PartitionState, limit: int) -> dict[str, int]:
-    """Procedures whose figures changed since they were last assessed, with the revision at which they did last."""
-    return dict(map(tuple, await connection.fetch(_TOUCHED, state.generation, state.partition, limit)))
+async def touched_procedures(connection: Connection, state: PartitionState, limit: int) -> dict[str, Touched]:
+    """Procedures whose figures changed since they were last assessed."""
+    rows = await connection.fetch(_TOUCHED, state.generation, state.partition, limit)
+    return {row[0]: Touched(row[1], row[2]) for row in map(tuple, rows)}
 
 
-async def untouch(connection: Connection, state: PartitionState, touched: Mapping[str, int]) -> None:
+async def causes(connection: Connection, state: PartitionState, procedure_ids: Collection[str]) -> dict[str, Cause]:
+    """What changed the figures of those of the procedures that something else than an event has touched."""
+    return dict(map(tuple, await connection.fetch(_CAUSES, state.generation, list(procedure_ids))))
+
+
+async def touch_other_criteria(connection: Connection, state: PartitionState, criteria: str) -> None:
+    """Have the partition's procedures assessed anew whose assessment rests on another version of the criteria."""
+    await connection.execute(_TOUCH_OTHER_CRITERIA, state.generation, state.partition, criteria)
+
+
+async def untouch(connection: Connection, state: PartitionState, touched: Mapping[str, Touched]) -> None:
     """They were assessed; one that was touched again meanwhile stays."""
-    await connection.execute(_UNTOUCH, state.generation, list(touched), list(touched.values()))
+    revisions = [one.revision for one in touched.values()]
+    await connection.execute(_UNTOUCH, state.generation, list(touched), revisions)
 
 
 async def procedures_after(connection: Connection, state: PartitionState, cursor: str, limit: int) -> list[str]:
@@ -119,9 +158,11 @@ async def stored_levels(connection: Connection, procedure_ids: Collection[str]) 
     """What is stored of those of the procedures that were ever assessed."""
     rows = await connection.fetch(_LEVELS, list(procedure_ids))
     found = {}
-    for procedure_id, revision, as_of, digest, daily_digest, text in map(tuple, rows):
+    for procedure_id, revision, as_of, digest, daily_digest, text, restated, *made_with in map(tuple, rows):
         settled = None if text is None else _SETTLED.decode(text)
-        found[procedure_id] = StoredLevels(revision, as_of, digest, daily_digest, settled)
+        found[procedure_id] = StoredLevels(
+            revision, as_of, digest, daily_digest, settled, restated, (made_with[0], made_with[1], made_with[2])
+        )
     return found
 
 
@@ -213,4 +254,5 @@ def _row(row: LevelsRow) -> tuple[object, ...]:
         None if row.settled is None else _json(row.settled),
         None if row.settled is None else row.settled.as_of,
         row.daily_digest,
+        row.restated,
     )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection
 from qos_domain.calendar import Calendar
 from qos_domain.facts import NO_FACTS
 from qos_domain.registry import History
-from qos_processing import folding, postgres, postgres_registry
-from qos_processing.service import check_logic
+from qos_processing import folding, postgres, postgres_registry, rulebooks
 from qos_processing.sla_results import Noticed, SlaResults, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
@@ -69,7 +68,8 @@ class Rejudging:
             state = await postgres.lock(connection, partition)
             if state is None:
                 return 0, Counter()
-            check_logic(state)
+            now = self._clock.now()
+            await rulebooks.require_own(connection, state, self._calendar, now)
             rejudgement = await postgres_registry.next_rejudgement(connection, state)
             if rejudgement is None:
                 return 0, Counter()
@@ -79,8 +79,16 @@ class Rejudging:
             cases = await postgres_registry.load_cases_from(connection, state.generation, rejudgement, self._chunk)
             fold = folding.rejudge(cases, lambda _: history, self._calendar)
             await postgres.write_cases(connection, state, fold.changes, self._calendar)
-            touched, now = {procedure_id} if fold.differences else (), self._clock.now()
-            await postgres.settle(connection, state, buckets=fold.differences, touched=touched, positions=(), now=now)
+            touched = {procedure_id} if fold.differences else ()
+            await postgres.settle(
+                connection,
+                state,
+                buckets=fold.differences,
+                touched=touched,
+                positions=(),
+                now=now,
+                cause="restatement",
+            )
             finished = len(cases) < self._chunk
             cursor = None if finished else max(application_id for _, application_id in cases)
             await postgres_registry.advance_rejudgement(connection, state, procedure_id, cursor)

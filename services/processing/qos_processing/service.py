@@ -10,11 +10,10 @@ from typing import TypeAlias
 
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
-from qos_domain.contributions import LOGIC_VERSION
-from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_domain.errors import TransientFailure
 from qos_domain.events import EVENT_TYPES, Event
 from qos_domain.registry import History
-from qos_processing import folding, postgres, postgres_outbox
+from qos_processing import folding, postgres, postgres_outbox, rulebooks
 from qos_processing.accepting import accept_record
 from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
@@ -33,24 +32,6 @@ Accepted: TypeAlias = tuple[int, Event] | DeadLetter
 
 _log = get_logger(__name__)
 _START_OFFSET_SECONDS = 3.0
-
-
-class OtherLogic(BrokenInvariant):
-    """The live tables were made by other logic than this program's: adding to them would make a mixture."""
-
-    def __init__(self, *, stored: int, own: int) -> None:
-        super().__init__(
-            f"the live generation has logic version {stored}, this program has {own}: run the program that fits, or let"
-            " this one build the results anew from the log, beside the live ones: `python -m qos_processing.rebuild`"
-        )
-        self.stored = stored
-        self.own = own
-
-
-def check_logic(state: PartitionState) -> None:
-    """Raises OtherLogic unless the partition's results were made by this program's logic."""
-    if state.logic_version != LOGIC_VERSION:
-        raise OtherLogic(stored=state.logic_version, own=LOGIC_VERSION)
 
 
 def check_follows(batch: Batch, stored: int) -> None:
@@ -139,7 +120,7 @@ class ProcessingService:
 
         A case is read and written once, however many of the batches it is in: in a backlog that is most of the cost.
         Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), TransientFailure (the database
-        stayed away), and OtherLogic or TooManyDeadLetters, which end the process.
+        stayed away), and OtherLogic, OtherCalendar or TooManyDeadLetters, which end the process.
         """
         received = [Received(batch.topic, batch.partition, batch.records) for batch in batches]
         with self._tracing.processing(received) as span:
@@ -181,10 +162,10 @@ class ProcessingService:
     ) -> _Done:
         partition = accepted[0][0].partition
         state, stored = await postgres.lock_at(connection, partition, [batch.topic for batch, _ in accepted])
-        check_logic(state)
+        now = self._clock.now()
+        await rulebooks.require_own(connection, state, self._calendar, now)
         if doubtful and all(stored[batch.topic] == batch.next_offset for batch, _ in accepted):
             return attempts[-1]  # the commit whose answer was lost did happen
-        now = self._clock.now()
         events: list[Event] = []
         dead_letters: list[DeadLetter] = []
         counts: Counter[str] = Counter()

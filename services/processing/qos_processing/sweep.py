@@ -12,12 +12,11 @@ from typing import NamedTuple
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
 from qos_domain.rows import CaseRow
-from qos_processing import postgres, postgres_announcements, postgres_outbox, postgres_registry
+from qos_processing import postgres, postgres_announcements, postgres_outbox, postgres_registry, rulebooks
 from qos_processing.announcing import Announced, Announcement, AnnouncementType, announce, next_look
 from qos_processing.outgoing import Outgoing
 from qos_processing.postgres import PartitionState
 from qos_processing.postgres_registry import Owner
-from qos_processing.service import check_logic
 from qos_processing.sla_results import Noticed, NoticedResult, SlaResults, scope_of
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
@@ -90,11 +89,11 @@ class Sweep:
             state = await postgres.lock(connection, partition)
             if state is None:
                 return 0, 0, Counter()
-            check_logic(state)
+            now = self._clock.now()
+            await rulebooks.require_own(connection, state, self._calendar, now)
             cases = await postgres_announcements.due_cases(connection, state, as_of, self._chunk)
             if not cases:
                 return 0, 0, Counter()
-            now = self._clock.now()
             said: list[_Said] = []
             rows: list[tuple[CaseKey, Announced, datetime | None]] = []
             for key, case, announced in cases:

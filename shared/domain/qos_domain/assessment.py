@@ -1,9 +1,11 @@
 """The assessment of a procedure on a day: its levels, with all that they rest on (docs/levels.md)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from qos_domain.criteria import Principle
 from qos_domain.digitalisation import has_online_channel
@@ -13,6 +15,10 @@ from qos_domain.levels import Assessor, PrincipleAssessment
 from qos_domain.registry import Version, VersionName
 
 SETTLING_DAYS = 7
+
+Cause: TypeAlias = Literal["restatement"]
+"""What changed figures or levels, if it wasn't an event: another calendar, other criteria, other logic, or a version of
+the registry that is dated back. The figures of the past are others than they were said to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +85,17 @@ READINGS: tuple[ReadingName, ...] = ("declared", "evidenced")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledLevel:
-    """A level that stands since a day, and the other one, if any, that the latest `candidate_days` assessments say."""
+    """A level that stands since a day, and the other one, if any, that the latest `candidate_days` assessments say.
+
+    `cause` is why it became what it is, `candidate_cause` why the first of these assessments differed: None for events.
+    """
 
     level: int
     since: date
     candidate: int | None = None
     candidate_days: int = 0
+    cause: Cause | None = None
+    candidate_cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +106,14 @@ class Settled:
     levels: Mapping[Principle, Mapping[ReadingName, SettledLevel]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelChange:
+class LevelChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`cause`: what changed it, if it wasn't events."""
+
     principle: Principle
     reading: ReadingName
     before: int
     after: int
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +126,19 @@ class LevelChanged:
 
 
 def settle(
-    previous: Settled | None, assessment: Assessment, settling_days: int = SETTLING_DAYS
+    previous: Settled | None,
+    assessment: Assessment,
+    settling_days: int = SETTLING_DAYS,
+    cause: Cause | None = None,
 ) -> tuple[Settled, LevelChanged | None]:
     """The settled levels after the daily assessment, and what changed.
 
     Levels don't flap: a settled level changes only when so many daily assessments in a row agree on the same other
     one. A day left out begins the row anew; an assessment of a day that already counted, or of an earlier one, changes
     nothing. The first assessment of all settles at once and is no change.
+
+    `cause`: what may have changed this assessment since the last daily one, beside events. It is the cause of each row
+    of equal assessments that begins with this one, and so of the change that the row ends in.
     """
     if previous is not None and assessment.as_of <= previous.as_of:
         return previous, None
@@ -131,11 +150,17 @@ def settle(
         for reading in READINGS:
             today = getattr(readings, reading).level
             before = None if previous is None else previous.levels.get(principle, {}).get(reading)
-            after = _settle(before, today, assessment.as_of, settling_days, in_a_row=in_a_row)
+            after = _settle(before, today, assessment.as_of, settling_days, cause, in_a_row=in_a_row)
             levels[principle][reading] = after
             if before is not None and before.level != after.level:
                 changes.append(
-                    LevelChange(principle=principle, reading=reading, before=before.level, after=after.level)
+                    LevelChange(
+                        principle=principle,
+                        reading=reading,
+                        before=before.level,
+                        after=after.level,
+                        cause=after.cause,
+                    )
                 )
     settled = Settled(as_of=assessment.as_of, levels=levels)
     if not changes:
@@ -143,14 +168,40 @@ def settle(
     return settled, LevelChanged(procedure_id=assessment.procedure_id, as_of=assessment.as_of, changes=tuple(changes))
 
 
+def settled_on(daily: Sequence[Assessment], day: date, settling_days: int = SETTLING_DAYS) -> Settled | None:
+    """The settled levels of a day, from the daily assessments that are kept, oldest first: each stands until the next.
+
+    None when the first one is of a later day.
+    """
+    settled: Settled | None = None
+    for number, assessment in enumerate(daily):
+        if assessment.as_of > day:
+            break
+        last = day if number + 1 == len(daily) else min(day, daily[number + 1].as_of - timedelta(1))
+        # After so many equal days in a row nothing more can come of it.
+        for days in range(min((last - assessment.as_of).days, settling_days) + 1):
+            settled, _ = settle(settled, replace(assessment, as_of=assessment.as_of + timedelta(days)), settling_days)
+        settled = None if settled is None else replace(settled, as_of=last)
+    return settled
+
+
 def _settle(
-    before: SettledLevel | None, today: int, as_of: date, settling_days: int, *, in_a_row: bool
+    before: SettledLevel | None, today: int, as_of: date, settling_days: int, cause: Cause | None, *, in_a_row: bool
 ) -> SettledLevel:
     if before is None:
         return SettledLevel(level=today, since=as_of)
     if today == before.level:
-        return SettledLevel(level=before.level, since=before.since)
-    days = before.candidate_days + 1 if in_a_row and before.candidate == today else 1
+        return SettledLevel(level=before.level, since=before.since, cause=before.cause)
+    goes_on = in_a_row and before.candidate == today
+    days = before.candidate_days + 1 if goes_on else 1
+    why = before.candidate_cause if goes_on else cause
     if days >= settling_days:
-        return SettledLevel(level=today, since=as_of)
-    return SettledLevel(level=before.level, since=before.since, candidate=today, candidate_days=days)
+        return SettledLevel(level=today, since=as_of, cause=why)
+    return SettledLevel(
+        level=before.level,
+        since=before.since,
+        candidate=today,
+        candidate_days=days,
+        cause=before.cause,
+        candidate_cause=why,
+    )

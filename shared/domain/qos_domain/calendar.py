@@ -7,6 +7,7 @@ is a recorded restatement. All arithmetic is on ordinals (`date.toordinal`) over
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -74,15 +75,30 @@ class Calendar:
     """Business days of a range of years, and the local date of an instant. Immutable; share it freely.
 
     `first` and `last` are the ordinals of the range. `through` and `nth` are the prefix counts that the clock counts
-    with: both are one index into a table.
+    with: both are one index into a table. `content` is the data as JSON text, and `digest` its SHA-256 in hexadecimal:
+    other data under the same version has another one.
     """
 
-    __slots__ = ("_business", "_counts", "_holidays", "data", "every_day", "first", "last", "time_zone", "version")
+    __slots__ = (
+        "_business",
+        "_counts",
+        "_holidays",
+        "content",
+        "data",
+        "digest",
+        "every_day",
+        "first",
+        "last",
+        "time_zone",
+        "version",
+    )
 
     def __init__(self, data: CalendarData, time_zone: str = DEFAULT_TIME_ZONE) -> None:
         """Build the prefix counts: once a process. Raises ZoneInfoNotFoundError for an unknown time zone."""
         self.data = data
         self.version = data.version
+        self.content = msgspec.json.encode(data).decode()
+        self.digest = sha256(self.content.encode()).hexdigest()
         self.time_zone = ZoneInfo(time_zone)
         self.first = date(data.first_year, 1, 1).toordinal()
         self.last = date(data.last_year, 12, 31).toordinal()

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -102,6 +103,16 @@ class Criteria(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     criteria: tuple[Criterion, ...]
 
     @cached_property
+    def content(self) -> str:
+        """The criteria as JSON text, which `parse_json` reads: comments of the file are not in it."""
+        return msgspec.json.encode(self).decode()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content in hexadecimal: other criteria under the same version have another one."""
+        return sha256(self.content.encode()).hexdigest()
+
+    @cached_property
     def measures(self) -> frozenset[Measure]:
         """The measures that the criteria read: nothing else needs to be gathered as evidence."""
         measures: set[Measure] = set()
@@ -172,19 +183,21 @@ def bundled_versions() -> tuple[str, ...]:
 
 
 def load(version: str = DEFAULT_VERSION) -> Criteria:
-    """Bundled criteria by their version, or the criteria of a file by its path (ends in .toml).
+    """Bundled criteria by their version, or the criteria of a file by its path (ends in .toml, or in .json).
 
     Raises InvalidCriteria when there is no such version or file, or when the file can't be used.
     """
     if version in bundled_versions():
         return parse((files("qos_domain") / "data" / f"criteria-{version}.toml").read_text("utf-8"))
     path = Path(version)
-    if path.suffix != ".toml" or not path.is_file():
+    if path.suffix not in {".toml", ".json"} or not path.is_file():
         raise InvalidCriteria(
-            field="version", rule=f"one of {', '.join(bundled_versions())}, or the path of a file that ends in .toml"
+            field="version",
+            rule=f"one of {', '.join(bundled_versions())}, or the path of a file that ends in .toml or .json",
         )
     try:
-        return parse(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        return parse(text) if path.suffix == ".toml" else parse_json(text)
     except UnicodeDecodeError as error:
         raise InvalidCriteria(field="file", rule="text in UTF-8") from error
 
@@ -195,6 +208,19 @@ def parse(text: str) -> Criteria:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidCriteria(field="file", rule=f"TOML: {error}") from error
+    return _convert(tree)
+
+
+def parse_json(text: str) -> Criteria:
+    """The criteria that were kept as `Criteria.content`. Raises InvalidCriteria, which names the field."""
+    try:
+        tree = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidCriteria(field="file", rule=f"JSON: {error}") from error
+    return _convert(tree)
+
+
+def _convert(tree: object) -> Criteria:
     try:
         criteria = msgspec.convert(tree, Criteria)
     except msgspec.ValidationError as error:

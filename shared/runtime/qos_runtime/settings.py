@@ -39,6 +39,7 @@ class RuntimeSettings(BaseSettings):
     event_type_prefix: str = Field(default=DEFAULT_EVENT_TYPE_PREFIX, validation_alias="QOS_EVENT_TYPE_PREFIX")
     time_zone: str = Field(default="Asia/Tokyo", validation_alias="QOS_TIME_ZONE")
     calendar: str | None = Field(default=None, validation_alias="QOS_CALENDAR")
+    criteria: str | None = Field(default=None, validation_alias="QOS_CRITERIA")
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(default=8, validation_alias="QOS_PARTITIONS")
     replication_factor: Annotated[int, Field(ge=1, le=9)] = Field(default=1, validation_alias="QOS_REPLICATION_FACTOR")
     consumer_group: str = Field(default="qos-processing", validation_alias="QOS_CONSUMER_GROUP", min_length=1)

@@ -30,10 +30,17 @@ class Ground:
         await append(self.settings, events)
         await self.p.receive(*events)
 
-    async def rebuild(self, kind: type[Rebuild] = Rebuild, progress: Progress = lambda *_: None) -> Rebuilt:
+    async def rebuild(
+        self,
+        kind: type[Rebuild] = Rebuild,
+        progress: Progress = lambda *_: None,
+        *,
+        calendar: Calendar | None = None,
+        another_calendar: bool = False,
+    ) -> Rebuilt:
         """In small shares, by two processes."""
-        options = Options(processes=2, at_once=12)
-        calendar, clock = Calendar.load(), SystemClock()
+        options = Options(processes=2, at_once=12, another_calendar=another_calendar)
+        calendar, clock = calendar or Calendar.load(), SystemClock()
         return await kind(self.settings, calendar=calendar, clock=clock, options=options, progress=progress).run()
 
 

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from qos_domain.events import Event
+from qos_processing.made_with import OtherLogic
 from qos_processing.ports import OffsetMismatch
 from qos_processing.rebuild.catching_up import CatchingUp
 from qos_processing.rebuild.rebuilding import Rebuild, drop_old
-from qos_processing.service import OtherLogic
 from qos_processing.verify.verification import Scope
 from qos_runtime.kafka import partition_of
 from support.builders import happened, registered, tokyo

@@ -5,11 +5,13 @@ import asyncio
 import asyncpg
 import pytest
 
+from qos_domain.calendar import Calendar
 from qos_domain.contributions import LOGIC_VERSION
 from qos_processing.migrate import migrate
 from qos_runtime.errors import NotConfigured
-from support.builders import happened, registered
+from support.builders import happened, registered, tokyo
 from support.processing import processing
+from support.results import folded, store
 
 pytestmark = pytest.mark.real
 
@@ -19,7 +21,7 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0005"
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0007"
         generations = await connection.fetch("SELECT generation, status, logic_version FROM generations")
     finally:
         await connection.close()
@@ -27,11 +29,16 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
 
 
 async def test_a_database_with_results_of_the_first_version(database_url: str) -> None:
-    """Its announcements go on, and what it didn't count counts from now on."""
-    async with processing(database_url, revision="0001") as p:
-        await p.receive(registered(), happened("application.submitted", "2025-05-02 23:50", channel="online"))
-        await migrate(database_url)
+    """Its announcements go on, and what it didn't count counts from now on. Its assessments name its calendar."""
+    story = [registered(), happened("application.submitted", "2025-05-02 23:50", channel="online")]
+    calendar, now = Calendar.load(), tokyo("2025-05-20")
+    await migrate(database_url, "0001")
+    await store(database_url, folded(story, calendar), now=now)
+    async with processing(database_url, partitions=8) as p:
+        await p.pool.execute("UPDATE cases SET next_announcement_at = '2025-05-14', partition = 0")
+        assert await p.pool.fetchrow("SELECT calendar, calendar_digest FROM generations") == (calendar.version, None)
         assert await p.sweep.sweep() == 1
+        assert await p.pool.fetchval("SELECT calendar_digest FROM generations") == calendar.digest
         await p.receive(happened("notification.sent", "2025-05-13", channel="mail"), at=p.clock.at)
         assert await p.sweep.sweep() == 1
         assert await p.pool.fetchval("SELECT sum(breaches) FROM retracted_breaches") == 1

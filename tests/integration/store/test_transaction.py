@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from qos_processing.made_with import OtherLogic
 from qos_processing.ports import Batch, OffsetMismatch
-from qos_processing.service import OtherLogic
 from support.builders import happened, registered, tokyo
 from support.processing import Processing, replayed
 

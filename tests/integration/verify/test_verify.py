@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from qos_domain.events import Event
-from qos_processing.service import OtherLogic
+from qos_processing.made_with import OtherLogic
 from qos_processing.verify.findings import Mismatch
 from qos_processing.verify.report import as_text, exit_code
 from qos_processing.verify.verification import Scope

@@ -4,6 +4,7 @@ import asyncio
 import os
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -31,6 +32,10 @@ def rebuild_results(
         int, typer.Option(min=1, help="So many records each of them holds, 0.6 kB each.")
     ] = RECORDS_AT_ONCE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="There is room on the database's disk: don't look.")] = False,
+    calendar: Annotated[
+        str | None,
+        typer.Option(help="With this calendar (a version, or a file) instead of that of the live results."),
+    ] = None,
     drop: Annotated[bool, typer.Option("--drop-old", help="Drop what was live before, and do nothing else.")] = False,
 ) -> None:
     """Fold the whole log anew into tables beside the live ones, and let them take over in one transaction.
@@ -46,6 +51,8 @@ def rebuild_results(
 
         qos rebuild --processes 4 --yes
 
+        qos rebuild --calendar calendar-tokyo-2.json
+
         qos verify --everything && qos rebuild --drop-old
     """
     console = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -55,8 +62,11 @@ def rebuild_results(
             dropped = asyncio.run(drop_old(settings))
             console.print(f"Dropped: {', '.join(map(str, dropped)) or 'there is no former generation'}.")
             return
-        rebuilt = _rebuild(settings, Options(processes, records_in_memory, room_is_there=yes), console)
-    except (NotConfigured, UnknownCalendar, StackFailed, RebuildRefused) as error:
+        if calendar is not None:
+            settings = settings.model_copy(update={"calendar": calendar})
+        options = Options(processes, records_in_memory, room_is_there=yes, another_calendar=calendar is not None)
+        rebuilt = _rebuild(settings, options, console)
+    except (NotConfigured, UnknownCalendar, msgspec.DecodeError, StackFailed, RebuildRefused) as error:
         console.print(f"Not begun: {error}", markup=False, style="bold red")
         raise typer.Exit(EXIT_REFUSED) from error
     except (RebuildFailed, BrokenInvariant, TransientFailure) as error:

@@ -10,6 +10,8 @@ import os
 import sys
 from time import monotonic
 
+import msgspec
+
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.log_shares import RECORDS_AT_ONCE
@@ -54,6 +56,9 @@ def _arguments() -> argparse.Namespace:
         default=RECORDS_AT_ONCE,
         help=f"so many records a loader holds, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
     )
+    parser.add_argument(
+        "--calendar", help="with this calendar (a version, or a file) instead of that of the live results"
+    )
     parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
     given = parser.parse_args()
     for name in ("processes", "records_in_memory"):
@@ -68,9 +73,14 @@ async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:
         return
     rebuild = Rebuild(
         settings,
-        calendar=Calendar.load(settings.calendar, settings.time_zone),
+        calendar=Calendar.load(given.calendar or settings.calendar, settings.time_zone),
         clock=SystemClock(),
-        options=Options(given.processes, given.records_in_memory, room_is_there=given.yes),
+        options=Options(
+            given.processes,
+            given.records_in_memory,
+            room_is_there=given.yes,
+            another_calendar=given.calendar is not None,
+        ),
         progress=Telling(),
     )
     await rebuild.run()
@@ -82,7 +92,7 @@ def main() -> int:
         settings = RuntimeSettings.from_environment()
         configure_logging(service="qos-rebuild", level=settings.log_level, log_format=settings.log_format)
         asyncio.run(_work(settings, given))
-    except (NotConfigured, UnknownCalendar, RebuildRefused) as error:
+    except (NotConfigured, UnknownCalendar, msgspec.DecodeError, RebuildRefused) as error:
         sys.stderr.write(f"Not begun: {error}\n")
         return EXIT_REFUSED
     except (RebuildFailed, BrokenInvariant, TransientFailure) as error:

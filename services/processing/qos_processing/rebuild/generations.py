@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from qos_domain.calendar import Calendar
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_processing.log_shares import Share
+from qos_processing.made_with import NOT_SAID, MadeWith, made_with
 from qos_processing.postgres import NoLiveGeneration
 from qos_processing.rebuild.refusals import RebuildFailed
 from qos_processing.transactions import Connection
@@ -34,9 +36,10 @@ _ROWS = (
 
 _LIVE = "SELECT generation FROM generations WHERE status = 'live'"
 _OF_STATUS = "SELECT generation FROM generations WHERE status = $1 ORDER BY generation"
+_MADE_WITH = "SELECT calendar, calendar_digest, time_zone FROM generations WHERE generation = $1"
 _BEGIN = """
-    INSERT INTO generations (generation, status, logic_version)
-    SELECT max(generation) + 1, 'building', $1 FROM generations RETURNING generation
+    INSERT INTO generations (generation, status, logic_version, calendar, calendar_digest, time_zone)
+    SELECT max(generation) + 1, 'building', $1, $2, $3, $4 FROM generations RETURNING generation
 """
 # The live generation gets rows for partition numbers of which nothing was processed yet: the swap locks them all.
 _PARTITIONS = """
@@ -85,10 +88,19 @@ async def of_status(session: Connection, status: str) -> list[int]:
     return [row[0] for row in await session.fetch(_OF_STATUS, status)]
 
 
-async def begin(session: Connection, partitions: int) -> int:
-    """Make an empty generation of this program's logic; its number. Its tables aren't anybody else's to see yet."""
+async def made(session: Connection, number: int) -> MadeWith:
+    """What it was made with, as far as that is known."""
+    row = await session.fetchrow(_MADE_WITH, number)
+    return NOT_SAID if row is None else MadeWith(*row)
+
+
+async def begin(session: Connection, partitions: int, calendar: Calendar) -> int:
+    """Make an empty generation of this program's logic and this calendar; its number.
+
+    Its tables aren't anybody else's to see yet.
+    """
     async with session.transaction():
-        number = int(await session.fetchval(_BEGIN, LOGIC_VERSION))
+        number = int(await session.fetchval(_BEGIN, LOGIC_VERSION, *made_with(calendar)))
         await session.execute(_PARTITIONS, partitions, INPUT_TOPICS)
         await session.execute("DELETE FROM announced_during_rebuild")
         for table, settings in TABLES.items():

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 
 import asyncpg
 
-from qos_domain.calendar import Calendar
+from qos_domain.calendar import Calendar, CalendarData
 from qos_domain.case import CaseKey
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.facts import Fact
@@ -65,10 +65,11 @@ _LOADED = """
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the generation that is being built, beside the live one."""
+    """Where to: the generation that is being built, beside the live one, with a calendar that no file can change."""
 
     generation: int
     live: int
+    calendar: CalendarData
 
 
 def prepare_process() -> None:
@@ -86,7 +87,7 @@ def prepare_process() -> None:
 
 def load(settings: RuntimeSettings, target: Target, share: Share) -> None:
     """Load the share. Raises LogMismatch, TransientFailure, and what asyncpg raises; then the rebuild has failed."""
-    calendar = Calendar.load(settings.calendar, settings.time_zone)
+    calendar = Calendar(target.calendar, settings.time_zone)
     asyncio.run(_load(settings, target, share, calendar))
 
 

@@ -14,12 +14,15 @@ import asyncpg
 
 from qos_domain.calendar import Calendar
 from qos_domain.errors import TransientFailure
+from qos_domain.rulebooks import OtherContent, of_calendar
+from qos_processing import rulebooks
 from qos_processing.log_shares import RECORDS_AT_ONCE, Share, reading, shares
+from qos_processing.made_with import ChangedCalendar, OtherCalendar, check_calendar
 from qos_processing.rebuild import generations
 from qos_processing.rebuild.catching_up import CatchingUp
 from qos_processing.rebuild.disk import require_room
 from qos_processing.rebuild.loading import Target, load, prepare_process
-from qos_processing.rebuild.refusals import AlreadyRebuilding, RebuildFailed
+from qos_processing.rebuild.refusals import AlreadyRebuilding, OtherCalendarNotAsked, RebuildFailed, RebuildRefused
 from qos_processing.rebuild.swap import swap
 from qos_processing.topic_ids import TopicIdentity
 from qos_processing.transactions import Connection
@@ -49,12 +52,13 @@ _IDLE_SECONDS = 30
 @dataclass(frozen=True, slots=True)
 class Options:
     """`processes` load shares at a time; `at_once` records of a share are held in memory; `room_is_there`: don't look
-    whether the disk has room.
+    whether the disk has room; `another_calendar`: the calendar may be another one than that of the live results.
     """
 
     processes: int = os.cpu_count() or 1
     at_once: int = RECORDS_AT_ONCE
     room_is_there: bool = False
+    another_calendar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Rebuild:
         """Build a generation, let it take over, and keep the former one.
 
         Raises RebuildRefused before anything is begun; RebuildFailed, LogMismatch (the log lacks what the live
-        generation tells of) and TransientFailure when the live generation is as it was.
+        generation tells of), OtherContent and TransientFailure when the live generation is as it was.
         """
         async with _alone(self._settings) as session:
             await self._same_log()
@@ -92,15 +96,28 @@ class Rebuild:
                 log.warning("half_built_generation_dropped", generation=left_over)
                 await generations.drop(session, left_over)
             live = await generations.live_number(session)
+            await self._require_calendar(session, live)
             if not self._options.room_is_there:
                 await require_room(session, live)
-            new = await generations.begin(session, self._settings.partitions)
+            new = await generations.begin(session, self._settings.partitions, self._calendar)
             try:
                 return await self._build(session, live, new)
             except BaseException:
                 with suppress(TransientFailure, *DatabaseError):  # else the next rebuild drops it
                     await generations.drop(session, new)
                 raise
+
+    async def _require_calendar(self, session: Connection, live: int) -> None:
+        """Another calendar is a restatement: it has to be meant, and to have a version of its own."""
+        stored = await generations.made(session, live)
+        try:
+            await rulebooks.check_kept(session, of_calendar(self._calendar))
+            check_calendar(stored, self._calendar)
+        except OtherCalendar as error:
+            if not self._options.another_calendar:
+                raise OtherCalendarNotAsked(stored=error.stored, own=error.own) from error
+        except (ChangedCalendar, OtherContent) as error:
+            raise RebuildRefused(str(error)) from error
 
     async def _same_log(self) -> None:
         pool = await create_pool(self._settings.database_url, application_name="qos-rebuild", max_size=1)
@@ -113,7 +130,7 @@ class Rebuild:
         await generations.await_writers(session, live)
         wanted = shares(await generations.offsets(session, live), at_once=self._options.at_once)
         await generations.plan(session, new, wanted)
-        await self._load(session, Target(generation=new, live=live), wanted)
+        await self._load(session, Target(generation=new, live=live, calendar=self._calendar.data), wanted)
         self._progress("building indexes", 0, 1)
         refused = await generations.loaded(session, new, wanted)
         self._progress("building indexes", 1, 1)
@@ -122,7 +139,7 @@ class Rebuild:
             await self._follow(catching_up, live)
             await self._verify(session, new)
             await self._follow(catching_up, live)
-            under_locks = await swap(session, catching_up, live=live, new=new)
+            under_locks = await swap(session, catching_up, self._calendar, live=live, new=new)
         total = sum(share.records for share in wanted if share.part == 0)
         log.info("generation_is_live", generation=new, former=live, records=total, records_under_locks=under_locks)
         return Rebuilt(new, live, total, refused, under_locks)

@@ -1,5 +1,7 @@
 """Why a rebuild isn't begun, or can't be ended: nothing of the live generation was changed."""
 
+from qos_processing.made_with import MadeWith
+
 
 class RebuildRefused(Exception):
     """It can't be begun as things are; the message says what to do."""
@@ -26,6 +28,20 @@ class TooLittleDisk(RebuildRefused):
             )
         self.needed_bytes = needed_bytes
         self.free_bytes = free_bytes
+
+
+class OtherCalendarNotAsked(RebuildRefused):
+    """It would change due dates and results of the past, and nobody said that this is meant."""
+
+    def __init__(self, *, stored: MadeWith, own: MadeWith) -> None:
+        super().__init__(
+            f"the live results were made with calendar {stored.calendar} ({stored.time_zone or own.time_zone}), this"
+            f" rebuild would be with {own.calendar} ({own.time_zone}): say --calendar {own.calendar} if that is meant"
+            " (`qos restate --dry-run --calendar ...` says what it would do), else set QOS_CALENDAR and QOS_TIME_ZONE"
+            " to what they are for workers"
+        )
+        self.stored = stored
+        self.own = own
 
 
 class RebuildFailed(Exception):

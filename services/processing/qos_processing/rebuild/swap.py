@@ -1,5 +1,10 @@
 """The swap: with all partition numbers locked, the new generation gets the rest and takes over, in one transaction."""
 
+from datetime import UTC, datetime
+
+from qos_domain.calendar import Calendar
+from qos_domain.rulebooks import of_calendar
+from qos_processing import rulebooks
 from qos_processing.announcing import IMMEDIATELY
 from qos_processing.rebuild import generations
 from qos_processing.rebuild.catching_up import CatchingUp
@@ -34,23 +39,24 @@ _HAND_OVER_STATE = """
 # All are assessed anew, and what is as it was is not told again. Revision 0: an assessment that is under way was made
 # of the generation before, and must not count as the one that is wanted.
 _TOUCH_ALL = """
-    INSERT INTO touched_procedures (generation, procedure_id, partition, revision)
-    SELECT generation, procedure_id, partition, 0 FROM procedures WHERE generation = $1
-    ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = 0
+    INSERT INTO touched_procedures (generation, procedure_id, partition, revision, cause)
+    SELECT generation, procedure_id, partition, 0, 'restatement' FROM procedures WHERE generation = $1
+    ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = 0, cause = excluded.cause
 """
 
 
-async def swap(session: Connection, catching_up: CatchingUp, *, live: int, new: int) -> int:
+async def swap(session: Connection, catching_up: CatchingUp, calendar: Calendar, *, live: int, new: int) -> int:
     """Let the new generation take over; how many records it still got under the locks.
 
     Workers wait meanwhile, readers don't: they see the one or the other. Raises RebuildFailed, LogMismatch,
-    TransientFailure: then nothing has changed.
+    OtherContent, TransientFailure: then nothing has changed.
     """
     async with session.transaction():
         await generations.lock_all(session, live)
         applied = await catching_up.catch_up(live)
         if await session.fetchval(_UNEQUAL_OFFSETS, live, new):
             raise RebuildFailed("the generations do not stand at the same offsets")
+        await rulebooks.keep(session, of_calendar(calendar), datetime.now(UTC))
         await session.execute(_CARRY_ANNOUNCED, live, new, IMMEDIATELY)
         await session.execute(_HAND_OVER_OFFSETS, live, new)
         await session.execute(_HAND_OVER_STATE, live, new)

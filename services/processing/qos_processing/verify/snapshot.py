@@ -9,13 +9,16 @@ from qos_domain.measures import Measure
 from qos_domain.registry import History
 from qos_domain.rows import CaseRow, Row
 from qos_domain.vocabulary import Channel
+from qos_processing.made_with import MadeWith
 from qos_processing.transactions import Connection
 from qos_processing.verify.comparing import CheckedCase, bucket_place
 from qos_processing.verify.findings import MISMATCHES_KEPT, Mismatch
 
 _COLUMNS = CaseRow.__struct_fields__
 _CASES = f"SELECT procedure_id, application_id, facts, contributions, {', '.join(_COLUMNS)} FROM cases"  # noqa: S608 - our own names
-_LIVE = "SELECT generation, logic_version FROM generations WHERE status = 'live'"
+_LIVE = """
+    SELECT generation, logic_version, calendar, calendar_digest, time_zone FROM generations WHERE status = 'live'
+"""
 _OFFSETS = "SELECT topic, partition, next_offset FROM partition_offsets WHERE generation = $1"
 _REJUDGING = "SELECT procedure_id FROM rejudgements WHERE generation = $1"
 _COUNT = "SELECT count(*) FROM cases WHERE generation = $1"
@@ -66,10 +69,11 @@ _PORTION = 1_000
 
 
 class Generation(NamedTuple):
-    """A generation of tables, and the logic that made it."""
+    """A generation of tables, and what it was made with."""
 
     number: int
     logic_version: int
+    made_with: MadeWith
 
 
 class Totals(NamedTuple):
@@ -146,7 +150,7 @@ class Snapshot:
 
 async def live_generation(connection: Connection) -> Generation | None:
     row = await connection.fetchrow(_LIVE)
-    return None if row is None else Generation(*row)
+    return None if row is None else Generation(row[0], row[1], MadeWith(*tuple(row)[2:]))
 
 
 def _checked(row: Sequence[Any]) -> CheckedCase:

@@ -10,12 +10,11 @@ import asyncpg
 import msgspec
 
 from qos_domain.calendar import Calendar
-from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import TransientFailure
 from qos_domain.registry import History
 from qos_domain.rows import Row, decode_contributions
+from qos_processing.made_with import check_calendar, check_logic
 from qos_processing.postgres import NoLiveGeneration
-from qos_processing.service import OtherLogic
 from qos_processing.verify import log
 from qos_processing.verify.comparing import CheckedCase, compare_case, compare_rows
 from qos_processing.verify.findings import WHATS, Findings, Verified
@@ -145,8 +144,9 @@ async def verify(
 ) -> Verified:
     """Verify the live generation, and remember the result for the metrics service.
 
-    Raises OtherLogic when other logic than this program's made it, NoLiveGeneration, LogMismatch when the log lacks
-    what the tables tell of, TransientFailure when database or broker are away.
+    Raises OtherLogic when other logic than this program's made it, OtherCalendar and ChangedCalendar when another
+    calendar did, NoLiveGeneration, LogMismatch when the log lacks what the tables tell of, TransientFailure when
+    database or broker are away.
     """
     findings = Findings()
     async with _connected(settings.database_url) as connection:
@@ -154,8 +154,8 @@ async def verify(
             generation = await live_generation(connection)
             if generation is None:
                 raise NoLiveGeneration
-            if generation.logic_version != LOGIC_VERSION:
-                raise OtherLogic(stored=generation.logic_version, own=LOGIC_VERSION)
+            check_logic(generation.logic_version)
+            check_calendar(generation.made_with, calendar)
             snapshot = Snapshot(connection, generation.number)
             rejudging = await Examination(snapshot, calendar, findings, progress).examine(scope)
             if scope.log:
