@@ -82,7 +82,7 @@ class Leader:
             if self._beginning is not None:
                 running.append(asyncio.ensure_future(self._beginning()))
                 await _first_end(running)
-            tasks = [asyncio.ensure_future(task()) for task in self._tasks]
+            tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(task()) for task in self._tasks]
             running += tasks
             await _first_end([holding, *tasks])
         finally:
