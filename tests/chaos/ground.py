@@ -10,8 +10,11 @@ from subprocess import PIPE, Popen
 
 import psutil
 
+from chaos import ground_watch
 from chaos.fleet import Fleet, Member
 from chaos.ports import choose_lasting_port
+from qos_intake.keys import new_key, stanza
+from qos_local.simulation.sources import SOURCES
 from qos_local.stack import kafka as kafka_service
 from qos_local.stack import postgres as postgres_service
 from qos_local.stack.home import Home, ServiceRecord, cache_directory
@@ -23,12 +26,12 @@ from qos_processing.migrate import migrate
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
-from support import stack_watch
 from support.backends import FAST
 
+# The least that is allowed: a worker that is away is noticed soon.
+SESSION_SECONDS = 6.0
 WORKER = {
-    # The least that is allowed: a worker that is away is noticed soon.
-    "QOS_PROCESSING_SESSION_TIMEOUT_SECONDS": "6",
+    "QOS_PROCESSING_SESSION_TIMEOUT_SECONDS": f"{SESSION_SECONDS:g}",
     "QOS_PROCESSING_FINISH_SECONDS": "4",
     # Small batches: faults fall between and into many transactions.
     "QOS_PROCESSING_BATCH_RECORDS": "100",
@@ -48,8 +51,10 @@ class Ground:
         self._postgres = PostgresServer(self.home, usual_port=choose_lasting_port())
         self._kafka = KafkaNode(self.home, usual_port=choose_lasting_port())
         self._at_the_stack = asyncio.Lock()
-        self.fleet = Fleet(directory)
-        self.settings: RuntimeSettings  # known when both services have started once
+        self.fleet = Fleet(self.home)
+        self.settings: RuntimeSettings
+        """Known once `start` has returned, as are the API keys by source once `start_services` has."""
+        self.keys: Mapping[str, str] = {}
 
     @property
     def database_url(self) -> str:
@@ -107,9 +112,31 @@ class Ground:
         async with admin_client(self.settings) as admin:
             await create_topics(admin, self.settings)
 
+    async def start_services(self, workers: int) -> None:
+        """Intake, metrics and so many workers; all are ready when it returns."""
+        self.keys = {source: new_key() for source in SOURCES}
+        entries = (
+            stanza(key=key, source=source, name=source.replace("/", "-"), max_age_days="unlimited")
+            for source, key in self.keys.items()
+        )
+        sources_file = self.directory / "sources.toml"
+        sources_file.write_text("\n".join(entries), encoding="utf-8")
+        await self.fleet.start("intake", self.settings, {"QOS_INTAKE_SOURCES_FILE": str(sources_file)})
+        await self.fleet.start("metrics", self.settings, {"QOS_METRICS_STAFF_OPEN": "true"})
+        for _ in range(workers):
+            await self.start_worker()
+        for member in self.fleet:
+            await self.fleet.ready(member)
+
     async def start_worker(self, environment: Mapping[str, str] | None = None) -> Member:
         """One more worker, with these variables on top of the usual ones. It need not be ready yet."""
         return await self.fleet.start_worker(self.settings, {**WORKER, **(environment or {})})
+
+    async def kill_everything(self) -> None:
+        """End broker and database at once, those that run."""
+        for running in (self._kafka.running, self._postgres.running):
+            if running() is not None:
+                await self._alone(lambda running=running: _kill_tree(running()))  # type: ignore[misc]
 
     async def _alone(self, work: Callable[[], object]) -> None:
         def locked() -> None:
@@ -136,13 +163,23 @@ async def ground(directory: Path | None = None) -> AsyncIterator[Ground]:
 
     However the block ends, be it by SIGKILL of this process, all that was started is ended and the directory deleted.
     """
-    root = Path(tempfile.mkdtemp(prefix="qos-chaos-", dir=directory))
-    root.chmod(0o711)  # PostgreSQL may have to run as another account
-    watcher = Popen([sys.executable, stack_watch.__file__, str(root)], stdin=PIPE, start_new_session=True)
+    root, watcher = await asyncio.to_thread(_watched_directory, directory)
     made = Ground(root)
     try:
         await made.start()
         yield made
     finally:
-        await made.fleet.close()
-        await asyncio.to_thread(watcher.communicate)  # ends its input, and waits until it has cleared up
+        await asyncio.shield(_close(made, watcher))
+
+
+async def _close(made: Ground, watcher: "Popen[bytes]") -> None:
+    await made.fleet.close()
+    await made.kill_everything()
+    await asyncio.to_thread(watcher.communicate)  # ends its input, and waits until it has cleared up
+
+
+def _watched_directory(parent: Path | None) -> "tuple[Path, Popen[bytes]]":
+    directory = Path(tempfile.mkdtemp(prefix="qos-chaos-", dir=parent))
+    directory.chmod(0o711)  # PostgreSQL may have to run as another account
+    command = [sys.executable, ground_watch.__file__, str(directory)]
+    return directory, Popen(command, stdin=PIPE, start_new_session=True)
