@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	if command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 
-.PHONY: help demo up down status test check lint fmt bench lock clean
+.PHONY: help demo up down status test check lint fmt bench chaos lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ fmt: $(READY) ## Format the code and mend what the linter can
 
 bench: $(READY) ## Measure throughput and delay beside their peers
 	$(BIN)/python -m bench $(ARGS)
+
+# SEEDS=20 and FIRST=1 if nothing else is said.
+chaos: $(READY) ## Run the system under faults and compare it with the fold (SEEDS=1 FIRST=17 ARGS="--jobs 2")
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first-seed $(FIRST)) $(ARGS)
 
 # The largest set first; the smaller ones are parts of it. Tools that only some tests use have environments of their own.
 lock: $(READY) ## Choose the newest versions that requirements/*.in allow, and pin them with hashes

@@ -23,6 +23,7 @@ from qos_processing.leader import Leader
 from qos_processing.outbox import Publisher
 from qos_processing.outbox_depth import OutboxDepth
 from qos_processing.outgoing import Outgoing
+from qos_processing.recall import Recall
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
 from qos_processing.rulebook_publication import RulebookPublication
@@ -34,7 +35,8 @@ from qos_processing.topic_ids import TopicIdentity
 from qos_processing.totals import Totals
 from qos_processing.transactions import Connection, Transactions
 from qos_processing.worker import serve
-from qos_runtime.clock import Clock, SystemClock
+from qos_runtime.clock import Clock
+from qos_runtime.database_clock import DatabaseClock
 from qos_runtime.errors import NotConfigured
 from qos_runtime.health import Health
 from qos_runtime.metric_defs import LEADER
@@ -45,7 +47,7 @@ from qos_runtime.tracing import start_tracing
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
     _collect_seldom()
-    clock, registry, health = SystemClock(), CollectorRegistry(), Health()
+    registry, health = CollectorRegistry(), Health()
     calendar, rules = _calendar(settings), _criteria(settings)
     tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
@@ -55,6 +57,8 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         tracing=tracing,
     )
     try:
+        clock = DatabaseClock(pool, registry=registry)
+        await clock.read()
         transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds, registry=registry)
         await transactions.run(partial(_check_rulebooks, calendar, rules))
         counters = Counters(registry, sla_results_scope_limit=settings.sla_results_scope_limit)
@@ -76,6 +80,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         LEADER.gauge(registry).set_function(lambda: leader.leading)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
+        health.add("writing", transactions.accepted)
         await decisions.catch_up()
         await serve(
             settings,
@@ -85,6 +90,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             registry=registry,
             health=health,
             alongside=[
+                clock.run,
                 identity.keep_verifying,
                 rejudging.run,
                 OutboxDepth(transactions, clock=clock, registry=registry).run,
@@ -109,7 +115,8 @@ def _leader(
     """What one worker does for all: publish the outbox, announce what falls due, assess levels."""
     outgoing = Outgoing(settings.event_type_prefix)
     horizon = Horizon(transactions, settings, clock=clock)
-    publisher = Publisher(transactions, settings)
+    recall = Recall(transactions, settings, calendar=calendar, outgoing=outgoing)
+    publisher = Publisher(transactions, settings, recall=recall.take_in)
     sweep = Sweep(
         transactions,
         calendar=calendar,
@@ -133,7 +140,7 @@ def _leader(
         retention.run,
         decisions.run,
     ]
-    return Leader(settings.database_url, tasks)
+    return Leader(settings.database_url, tasks, beginning=recall.take_in)
 
 
 def _calendar(settings: ProcessingSettings) -> Calendar:

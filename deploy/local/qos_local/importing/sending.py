@@ -30,9 +30,10 @@ class IntakeAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to go on when intake can't take events."""
+    """How long to go on when intake can't take events, and how long to pause at most before it is asked again."""
 
     seconds: float = 120.0
+    longest_pause_seconds: float = _LONGEST_RETRY_SECONDS
 
 
 class IntakeClient:
@@ -66,7 +67,7 @@ class IntakeClient:
             if asyncio.get_running_loop().time() + (wait or pause) > deadline:
                 raise IntakeAway(self._url, self._patience.seconds, problem)
             await asyncio.sleep(wait or pause)
-            pause = min(pause * 2, _LONGEST_RETRY_SECONDS)
+            pause = min(pause * 2, self._patience.longest_pause_seconds)
         return answers
 
     async def _attempt(

@@ -11,10 +11,10 @@ from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_processing import postgres, postgres_outbox
+from qos_processing.made_with import OtherLogic
 from qos_processing.ports import Message
 from qos_processing.postgres import NoLiveGeneration
 from qos_processing.publish.refusals import AlreadyPublishing
-from qos_processing.service import OtherLogic
 from qos_processing.transactions import Connection, Transactions
 from qos_processing.verify.snapshot import live_generation
 from qos_runtime.clock import Clock
