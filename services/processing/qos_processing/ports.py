@@ -10,6 +10,12 @@ from msgspec import Struct
 from qos_domain.errors import BrokenInvariant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds(appended_at: datetime) -> int:
+    """The inverse of `Record.appended_at`: exact, as a broker counts in milliseconds."""
+    return (appended_at - _EPOCH) // _MILLISECOND
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -77,6 +83,13 @@ class BatchProcessor(Protocol):
         """The offset stored in PostgreSQL, 0 if there is none.
 
         Raises `TransientFailure` within a short timeout of its own: the partition stands still until this returns.
+        """
+        ...
+
+    async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
+        """When the last record before this stored offset was appended, in milliseconds since 1970.
+
+        None where that isn't known, or where another offset is stored by now. Raises as `start_offset` does.
         """
         ...
 
