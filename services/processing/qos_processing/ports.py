@@ -13,8 +13,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def instant_of(appended_ms: int) -> datetime:
+    """A broker's append time as an aware instant in UTC."""
+    return _EPOCH + timedelta(milliseconds=appended_ms)
+
+
 def milliseconds(appended_at: datetime) -> int:
-    """The inverse of `Record.appended_at`: exact, as a broker counts in milliseconds."""
+    """The inverse of `instant_of`: exact, as a broker counts in milliseconds."""
     return (appended_at - _EPOCH) // _MILLISECOND
 
 
@@ -31,7 +36,7 @@ class Record(Struct, frozen=True, gc=False):
     @property
     def appended_at(self) -> datetime:
         """The append time as an aware instant in UTC."""
-        return _EPOCH + timedelta(milliseconds=self.appended_ms)
+        return instant_of(self.appended_ms)
 
 
 @dataclass(frozen=True, slots=True)
