@@ -68,6 +68,9 @@ class NumberedProcessor:
             raise TransientFailure("the database is away") from error
         return {(topic, partition): offset for topic, partition, offset in rows}
 
+    async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
+        """Keeps no times."""
+
     async def process(self, *batches: Batch) -> None:
         await self._transactions.run(lambda connection, doubtful: self._apply(connection, doubtful, batches))
 

@@ -151,6 +151,21 @@ class ProcessingApp(faust.App):
 
         return await self._patiently(look_up)
 
+    async def appended_before(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
+        """When the records before these offsets were appended (ms since 1970), where PostgreSQL tells it.
+
+        Tries again as `start_offsets` does.
+        """
+
+        async def look_up() -> dict[TP, int]:
+            asked = {
+                tp: await self._processor.appended_before(self.base_name(tp.topic), tp.partition, offset)
+                for tp, offset in offsets.items()
+            }
+            return {tp: appended_ms for tp, appended_ms in asked.items() if appended_ms is not None}
+
+        return await self._patiently(look_up)
+
     async def _patiently(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         seconds = self.settings.offset_lookup_seconds
         try:

@@ -13,7 +13,7 @@ from qos_runtime.postgres import DatabaseError
 log = get_logger(__name__)
 
 # Any number that nothing else locks in this database.
-_LEADER_LOCK = 0x716F735F6C656164
+LEADER_LOCK = 0x716F735F6C656164
 
 Task = Callable[[], Awaitable[None]]
 
@@ -66,7 +66,7 @@ class Leader:
         )
         try:
             while True:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
                     return await self._lead(connection)
                 await asyncio.sleep(self._every_seconds)
         finally:

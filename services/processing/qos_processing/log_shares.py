@@ -1,6 +1,6 @@
 """The log from its beginning, a share at a time: what a rebuild folds, and what a verification compares with."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -111,6 +111,17 @@ class LogReader:
             told.procedures.setdefault(event.data.procedure_id, []).append(fact_of(event))
         else:
             told.cases.setdefault(case_key(event), []).append(fact_of(event))
+
+    async def ends(self, positions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Where the log of each (topic's base name, partition) ends now. Raises TransientFailure."""
+        wanted = {
+            TopicPartition(self._settings.topic(topic), partition): (topic, partition) for topic, partition in positions
+        }
+        try:
+            found = await self._consumer.end_offsets(list(wanted))
+        except KafkaError as error:
+            raise TransientFailure(f"the ends of the log are not known ({type(error).__name__})") from error
+        return {wanted[tp]: end for tp, end in found.items()}
 
     async def batches(self, partition: int, begin: Mapping[str, int], until: Mapping[str, int]) -> AsyncIterator[Batch]:
         """The records of a partition number from `begin` to before `until`, both by topic, as they come."""

@@ -10,6 +10,17 @@ from msgspec import Struct
 from qos_domain.errors import BrokenInvariant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def instant_of(appended_ms: int) -> datetime:
+    """A broker's append time as an aware instant in UTC."""
+    return _EPOCH + timedelta(milliseconds=appended_ms)
+
+
+def milliseconds(appended_at: datetime) -> int:
+    """The inverse of `instant_of`: exact, as a broker counts in milliseconds."""
+    return (appended_at - _EPOCH) // _MILLISECOND
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -25,7 +36,7 @@ class Record(Struct, frozen=True, gc=False):
     @property
     def appended_at(self) -> datetime:
         """The append time as an aware instant in UTC."""
-        return _EPOCH + timedelta(milliseconds=self.appended_ms)
+        return instant_of(self.appended_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,13 @@ class BatchProcessor(Protocol):
         """The offsets stored in PostgreSQL, by topic (base name) and partition number, as they are committed.
 
         Raises `TransientFailure` when the database doesn't answer.
+        """
+        ...
+
+    async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
+        """When the last record before this stored offset was appended, in milliseconds since 1970.
+
+        None where that isn't known, or where another offset is stored by now. Raises as `start_offset` does.
         """
         ...
 

@@ -70,6 +70,10 @@ _OFFSET = """
     SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
     WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR SHARE
 """
+_APPENDED_BEFORE = """
+    SELECT o.last_appended_at FROM partition_state s JOIN partition_offsets o USING (generation, partition)
+    WHERE s.partition = $1 AND s.live AND o.topic = $2 AND o.next_offset = $3
+"""
 _OFFSETS = """
     SELECT o.topic, o.partition, o.next_offset
     FROM partition_state s JOIN partition_offsets o USING (generation, partition) WHERE s.live
@@ -208,6 +212,12 @@ async def stored_offset(connection: Connection, partition: int, topic: str) -> i
         if offset is not None:
             return offset
     return None
+
+
+async def appended_before(connection: Connection, partition: int, topic: str, *, offset: int) -> datetime | None:
+    """When the last record before this offset was appended; None unless it is the offset that is stored."""
+    at: datetime | None = await connection.fetchval(_APPENDED_BEFORE, partition, topic, offset)
+    return at
 
 
 async def stored_offsets(connection: Connection) -> dict[tuple[str, int], int]:

@@ -40,7 +40,11 @@ _WRITE_DEAD_LETTERS = """
     SELECT $1, $2, n.*, $3 FROM unnest(
         $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[], $10::jsonb[], $11::timestamptz[]
     ) AS n
-    ON CONFLICT (topic, partition, "offset") DO NOTHING
+    ON CONFLICT (topic, partition, "offset") DO UPDATE
+    SET reason = excluded.reason, field = excluded.field, rule = excluded.rule, key = excluded.key,
+        value = excluded.value, headers = excluded.headers, appended_at = excluded.appended_at,
+        created_at = excluded.created_at, state = 'open', decided_by = NULL, decided_at = NULL
+    WHERE dead_letters.appended_at <> excluded.appended_at
 """
 _COUNT_OPEN_DEAD_LETTERS = """
     SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND state = 'open'
@@ -131,7 +135,8 @@ async def waiting(connection: Connection) -> dict[str, Waiting]:
 async def write_dead_letters(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
     """Keep the dead letters of one topic partition; those that are there already stay as they are.
 
-    What was decided about one before it was here holds. The partition's lock is the caller's.
+    One that was appended at another time is of another record: the log had lost the former, and its place was used
+    anew. What was decided about one before it was here holds. The partition's lock is the caller's.
     """
     columns = zip(
         *(

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.calendar import Calendar
@@ -17,7 +17,7 @@ from qos_processing import folding, postgres, postgres_outbox, rulebooks
 from qos_processing.accepting import accept_record
 from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
-from qos_processing.ports import Batch, OffsetMismatch, Record
+from qos_processing.ports import Batch, OffsetMismatch, Record, milliseconds
 from qos_processing.postgres import PartitionState, Position
 from qos_processing.registration import NOTHING_CHANGED, Registration, RegistryCache, register
 from qos_processing.sla_results import Noticed, noticed_results
@@ -30,6 +30,7 @@ from qos_runtime.tracing import OFF, Received, Tracing
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
 """What became of a record: the event at an offset, or a dead letter."""
 
+_T = TypeVar("_T")
 _log = get_logger(__name__)
 _START_OFFSET_SECONDS = 3.0
 
@@ -102,11 +103,7 @@ class ProcessingService:
 
         Raises TransientFailure within three seconds.
         """
-        try:
-            async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
-                offset = await postgres.stored_offset(connection, partition, topic)
-        except DatabaseError as error:
-            raise TransientFailure(f"no start offset of {topic}-{partition} ({type(error).__name__})") from error
+        offset = await self._soon(topic, partition, postgres.stored_offset)
         self._owned.add(partition)
         return offset or 0
 
@@ -117,6 +114,23 @@ class ProcessingService:
                 return await postgres.stored_offsets(connection)
         except DatabaseError as error:
             raise TransientFailure(f"no stored offsets ({type(error).__name__})") from error
+
+    async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
+        """When the last record before this stored offset was appended (ms since 1970); None where that isn't known.
+
+        Raises TransientFailure within three seconds.
+        """
+        at = await self._soon(topic, partition, partial(postgres.appended_before, offset=offset))
+        return None if at is None else milliseconds(at)
+
+    async def _soon(
+        self, topic: str, partition: int, read: Callable[[Connection, int, str], Awaitable[_T | None]]
+    ) -> _T | None:
+        try:
+            async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
+                return await read(connection, partition, topic)
+        except DatabaseError as error:
+            raise TransientFailure(f"no start offset of {topic}-{partition} ({type(error).__name__})") from error
 
     def forget(self, partitions: Collection[int]) -> None:
         """Drop what is cached for these partition numbers."""

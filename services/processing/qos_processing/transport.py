@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 _Found: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
+WHAT_TO_DO = (
+    "Restore the log; or, if its tail is lost for good, put back what the results know of it: `qos restore-log`, or"
+    " `python -m qos_processing.restore_log` (docs/disaster.md, The tail of a partition is lost)."
+)
+
 # While some partitions are busy the others are polled for this long, then the busy ones are looked at again.
 _POLL_BUSY_SECONDS = 0.01
 _POLL_IDLE_SECONDS = 0.5
@@ -52,11 +57,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     app: "ProcessingApp"
     epoch: int
     _positions: dict[TP, int]
+    _followed: dict[TP, int]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.epoch = 0
         self._positions = {}
+        self._followed = {}
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -75,6 +82,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """Called in the thread before every assignment, the first one too."""
         self.epoch += 1
         self._positions.clear()
+        self._followed.clear()
         await super().on_partitions_revoked(revoked)
 
     async def fetch(self, partitions: set[TP], *, seconds: float, max_records: int) -> Fetched:
@@ -98,9 +106,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         batches = {}
         for aiokafka_tp, records in found.items():
             tp = ensure_TP(aiokafka_tp)
-            if tp in self._positions:
-                batches[tp] = self._batch(tp, records)
+            if tp in self._positions and (news := self._news(tp, records)):
+                batches[tp] = self._batch(tp, news)
         return Fetched(batches, self.epoch)
+
+    def _news(self, tp: TP, found: list[_Found]) -> list[_Found]:
+        """Without the record that stands before the position, which is compared with what was processed there.
+
+        Raises LogMismatch when it is another one: the log was cut off before the position, and has grown past it since.
+        """
+        position, appended_ms = self._positions[tp], self._followed.pop(tp, None)
+        if found[0].offset >= position:
+            return found
+        if found[0].offset == position - 1 and found[0].timestamp != appended_ms:
+            raise LogMismatch(
+                f"The record before offset {position} of {tp.topic}-{tp.partition} is not the one that was processed: "
+                f"it was appended at {found[0].timestamp} ms, the other one at {appended_ms} ms. The log has lost its "
+                f"tail, and has grown past it since. Nothing was changed. {WHAT_TO_DO}"
+            )
+        return [record for record in found if record.offset >= position]
 
     def _batch(self, tp: TP, found: list[_Found]) -> Batch:
         fetched_from = self._positions[tp]
@@ -108,14 +132,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         records = [Record(r.key, r.value, tuple(r.headers), r.offset, r.timestamp) for r in found]
         return Batch(self.app.base_name(tp.topic), tp.partition, fetched_from, next_offset, records)
 
-    async def place(self, offsets: Mapping[TP, int], epoch: int) -> None:
-        """Seek these partitions, also to 0.
+    async def place(self, offsets: Mapping[TP, int], appended_before: Mapping[TP, int], epoch: int) -> None:
+        """Seek these partitions, also to 0. `appended_before`: when the record before the offset was appended (ms),
+        where that is known; the first fetch compares it, and raises LogMismatch if another one stands there.
 
         Raises LogMismatch when the log doesn't reach there, IllegalStateError when the epoch is over; and seeks none.
         """
-        await self.call_thread(self._place, offsets, epoch)
+        await self.call_thread(self._place, offsets, appended_before, epoch)
 
-    async def _place(self, offsets: Mapping[TP, int], epoch: int) -> None:
+    async def _place(self, offsets: Mapping[TP, int], appended_before: Mapping[TP, int], epoch: int) -> None:
         consumer = self._ensure_consumer()
         partitions = driver.ensure_aiokafka_TPset(offsets)
         first = await consumer.beginning_offsets(partitions)
@@ -127,10 +152,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 raise LogMismatch(
                     f"PostgreSQL stores offset {offset} for {tp.topic}-{tp.partition}, but the broker's log goes from "
                     f"{first[tp]} to {end[tp]}: the log lost records, or database and broker don't belong together. "
-                    "Nothing was changed. Restore the log, or build the results from it anew, in an empty database."
+                    f"Nothing was changed. {WHAT_TO_DO}"
                 )
         for tp, offset in offsets.items():
-            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+            self._followed.pop(tp, None)
+            begin = offset
+            if tp in appended_before and offset > first[tp]:
+                self._followed[tp], begin = appended_before[tp], offset - 1
+            consumer.seek(driver.ensure_aiokafka_TP(tp), begin)
             self._positions[tp] = offset
 
 
@@ -165,7 +194,7 @@ class Consumer(driver.Consumer):
         self.app.gate.clear()
         await self.app.verify_log()
         offsets = await self.app.start_offsets(self.assignment())
-        await self._thread.place(offsets, epoch)
+        await self._thread.place(offsets, await self.app.appended_before(offsets), epoch)
         self.app.placed(offsets)
 
     async def seek_again(self, tp: TP) -> None:
@@ -174,7 +203,7 @@ class Consumer(driver.Consumer):
         if tp in self.assignment():
             offsets = await self.app.start_offsets({tp})
             try:
-                await self._thread.place(offsets, epoch)
+                await self._thread.place(offsets, await self.app.appended_before(offsets), epoch)
             except IllegalStateError:
                 return  # assigned anew: that assignment asks for its own offsets
             self.app.placed(offsets)

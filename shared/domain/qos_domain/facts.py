@@ -53,6 +53,11 @@ def fact_of(event: Event) -> Fact:
     )
 
 
+def event_of(fact: Fact) -> Event:
+    """The event that the fact was made of: `fact_of` makes the same of it, but for a conflict with other content."""
+    return Event(source=fact.source, id=fact.id, time=fact.time, data=fact.payload, corrects=fact.corrects)
+
+
 def join(facts: Facts, more: Iterable[Fact]) -> Facts:
     """The union of both; `facts` itself when nothing is new. Commutative, associative and idempotent."""
     joined: dict[FactName, Fact] | None = None

@@ -23,6 +23,9 @@ class Service:
         self.most_at_once = 0
         self.error: Exception | None = None
 
+    async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
+        """Keeps no times."""
+
     async def process(self, *batches: Batch) -> None:
         (partition,) = {batch.partition for batch in batches}
         self.at_once[partition] += 1

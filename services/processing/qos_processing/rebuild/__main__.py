@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import os
 import sys
-from time import monotonic
 
 import msgspec
 
@@ -17,6 +16,7 @@ from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.log_shares import RECORDS_AT_ONCE
 from qos_processing.rebuild.rebuilding import Options, Rebuild, drop_old
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
+from qos_processing.telling import Telling
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
 from qos_runtime.logging import configure_logging, get_logger
@@ -27,23 +27,6 @@ EXIT_FAILED = 1
 EXIT_REFUSED = 2
 
 _log = get_logger(__name__)
-_TELL_EVERY_SECONDS = 5.0
-
-
-class Telling:
-    """Logs how far the rebuild is, now and then, and how long the step will still take at the pace it has."""
-
-    def __init__(self) -> None:
-        self._step, self._began, self._next = "", 0.0, 0.0
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        now = monotonic()
-        if step != self._step:
-            self._step, self._began, self._next = step, now, 0.0
-        if now >= self._next:
-            self._next = now + _TELL_EVERY_SECONDS
-            left = round((now - self._began) * (total - done) / done) if done else None
-            _log.info("rebuilding", step=step, done=done, total=total, seconds_left=left)
 
 
 def _arguments() -> argparse.Namespace:
@@ -81,7 +64,7 @@ async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:
             room_is_there=given.yes,
             another_calendar=given.calendar is not None,
         ),
-        progress=Telling(),
+        progress=Telling("rebuilding"),
     )
     await rebuild.run()
 

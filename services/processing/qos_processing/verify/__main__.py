@@ -7,31 +7,16 @@ on standard output; 2: it could not be verified.
 import argparse
 import asyncio
 import sys
-from time import monotonic
 
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
+from qos_processing.telling import Telling
 from qos_processing.verify.report import EXIT_NOT_VERIFIED, as_json, as_text, exit_code
 from qos_processing.verify.settings import VerifySettings
 from qos_processing.verify.verification import SAMPLE, Scope, verify
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
-from qos_runtime.logging import configure_logging, get_logger
-
-_log = get_logger(__name__)
-_TELL_EVERY_SECONDS = 10.0
-
-
-class Telling:
-    """Logs how far the verification is, now and then."""
-
-    def __init__(self) -> None:
-        self._next = monotonic() + _TELL_EVERY_SECONDS
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        if monotonic() >= self._next:
-            self._next = monotonic() + _TELL_EVERY_SECONDS
-            _log.info("verifying", step=step, done=done, total=total)
+from qos_runtime.logging import configure_logging
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,7 +49,9 @@ def main() -> int:
         settings = _settings(log=given.log)
         configure_logging(service="qos-verify", level=settings.log_level, log_format=settings.log_format)
         calendar = Calendar.load(settings.calendar, settings.time_zone)
-        verified = asyncio.run(verify(settings, scope, calendar=calendar, clock=SystemClock(), progress=Telling()))
+        verified = asyncio.run(
+            verify(settings, scope, calendar=calendar, clock=SystemClock(), progress=Telling("verifying"))
+        )
     except (NotConfigured, UnknownCalendar, BrokenInvariant, TransientFailure) as error:
         sys.stderr.write(f"Not verified: {error}\n")
         return EXIT_NOT_VERIFIED

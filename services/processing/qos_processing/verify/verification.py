@@ -149,7 +149,7 @@ async def verify(
     database or broker are away.
     """
     findings = Findings()
-    async with _connected(settings.database_url) as connection:
+    async with long_session(settings.database_url, application_name="qos-verify") as connection:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             generation = await live_generation(connection)
             if generation is None:
@@ -187,11 +187,16 @@ def _rows(verified: Verified) -> Iterable[tuple[object, ...]]:
 
 
 @asynccontextmanager
-async def _connected(database_url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """A session that may be idle in its transaction: while the log is read, and while cases are folded."""
+async def long_session(
+    database_url: str, *, application_name: str
+) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """A session that may be idle in its transaction: while the log is read, and while cases are folded.
+
+    Raises TransientFailure when the database is away, or goes away meanwhile.
+    """
     try:
         connection = await asyncpg.connect(
-            database_url, server_settings={"application_name": "qos-verify", "timezone": "UTC", "jit": "off"}
+            database_url, server_settings={"application_name": application_name, "timezone": "UTC", "jit": "off"}
         )
         try:
             yield connection
