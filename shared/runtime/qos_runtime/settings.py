@@ -63,6 +63,11 @@ class RuntimeSettings(BaseSettings):
             remedy = f"set this environment variable ({first['msg']})"
             raise NotConfigured(setting=name, remedy=remedy) from None
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables of which `from_environment`, in another process, makes the same settings. Holds secrets."""
+        fields = self.model_dump(mode="json", exclude_none=True)
+        return {self._variable(name): str(value) for name, value in fields.items()}
+
     @classmethod
     def _variable(cls, field: str) -> str:
         alias = cls.model_fields[field].validation_alias

@@ -141,7 +141,7 @@ async def test_a_worker_that_waits_for_the_swap_goes_on_with_the_new_generation(
         partition_of(b"road-occupation", p.log.partitions),
     )
     assert int(str(announced)) > 2
-    assert int(str(assessed)) == 5
+    assert int(str(assessed)) in (5, 6)  # the late one's procedure twice, if the batch came after its assessment
     assert await p.sweep.sweep() == 0
 
 

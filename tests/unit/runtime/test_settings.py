@@ -29,6 +29,14 @@ def test_two_addresses_are_enough(environment: pytest.MonkeyPatch) -> None:
     assert settings.topic("applications") == "staging.applications"
 
 
+def test_another_process_gets_the_same_settings(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("QOS_PARTITIONS", "3")
+    settings = RuntimeSettings.from_environment().model_copy(update={"topic_prefix": "staging.", "partitions": 4})
+    for name, value in settings.as_environment().items():
+        environment.setenv(name, value)
+    assert RuntimeSettings.from_environment() == settings
+
+
 @pytest.mark.parametrize("missing", ADDRESSES)
 def test_a_missing_address_is_named(environment: pytest.MonkeyPatch, missing: str) -> None:
     environment.delenv(missing)

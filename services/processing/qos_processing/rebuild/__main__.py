@@ -1,7 +1,7 @@
 """`python -m qos_processing.rebuild`: fold the whole log anew, beside the live results, and let the new ones take over.
 
 Configured by the environment as a worker is. Workers and readers go on. Exit code 0: done; 1: it failed, the live
-results are as they were, run it again; 2: it can't be begun as things are.
+results are as they were, run it again; 2: it can't be begun as things are; 130: ended by Ctrl-C, the same as 1.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from qos_runtime.settings import RuntimeSettings
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
 
 _log = get_logger(__name__)
 
@@ -81,6 +82,9 @@ def main() -> int:
     except (RebuildFailed, BrokenInvariant, TransientFailure) as error:
         sys.stderr.write(f"Failed, and the live results are as they were: {error}\n")
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped, and the live results are as they were\n")
+        return EXIT_INTERRUPTED
     return EXIT_DONE
 
 

@@ -1,10 +1,6 @@
-"""Loads one share of the log into a generation that is being built: in a process of its own, by COPY, in key order."""
+"""Loads one share of the log into a generation that is being built: by COPY, in key order."""
 
 import asyncio
-import gc
-import multiprocessing
-import os
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -72,26 +68,9 @@ class Target:
     calendar: CalendarData
 
 
-def prepare_process() -> None:
-    """A loader must not outlive the rebuild that started it, however that ends. Nothing it makes has cycles."""
-    gc.disable()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def end_with_parent() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def load(settings: RuntimeSettings, target: Target, share: Share) -> None:
+async def load(settings: RuntimeSettings, target: Target, share: Share) -> None:
     """Load the share. Raises LogMismatch, TransientFailure, and what asyncpg raises; then the rebuild has failed."""
     calendar = Calendar(target.calendar, settings.time_zone)
-    asyncio.run(_load(settings, target, share, calendar))
-
-
-async def _load(settings: RuntimeSettings, target: Target, share: Share, calendar: Calendar) -> None:
     connection = await asyncpg.connect(settings.database_url, server_settings=_SESSION)
     try:
         async with reading(settings, client_id="qos-rebuild") as log, _telling(connection, target, share) as progress:

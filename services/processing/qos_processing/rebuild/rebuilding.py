@@ -3,11 +3,8 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from typing import TypeAlias
 
 import asyncpg
@@ -21,7 +18,8 @@ from qos_processing.made_with import ChangedCalendar, OtherCalendar, check_calen
 from qos_processing.rebuild import generations
 from qos_processing.rebuild.catching_up import CatchingUp
 from qos_processing.rebuild.disk import require_room
-from qos_processing.rebuild.loading import Target, load, prepare_process
+from qos_processing.rebuild.loaders import load_shares
+from qos_processing.rebuild.loading import Target
 from qos_processing.rebuild.refusals import AlreadyRebuilding, OtherCalendarNotAsked, RebuildFailed, RebuildRefused
 from qos_processing.rebuild.swap import swap
 from qos_processing.topic_ids import TopicIdentity
@@ -145,29 +143,15 @@ class Rebuild:
         return Rebuilt(new, live, total, refused, under_locks)
 
     async def _load(self, session: Connection, target: Target, wanted: Sequence[Share]) -> None:
-        loop, others = asyncio.get_running_loop(), set(active_children())
-        executor = ProcessPoolExecutor(
-            self._options.processes, mp_context=get_context("spawn"), initializer=prepare_process
-        )
-        loading = [loop.run_in_executor(executor, load, self._settings, target, share) for share in wanted]
-        waiting: set[asyncio.Future[None]] = set(loading)
+        loading = asyncio.ensure_future(load_shares(self._settings, target, wanted, processes=self._options.processes))
         try:
-            while waiting:
-                done, waiting = await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
-                for one in done:
-                    one.result()
+            while not loading.done():
+                await asyncio.wait((loading,), timeout=_LOOK_SECONDS)
                 self._progress("loading the log", *await generations.records(session, target.generation))
-        except BrokenProcessPool as error:
-            raise RebuildFailed(
-                "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
-            ) from error
+            loading.result()
         finally:
-            # Killed and not waited for, done or not: a pool has been seen to wait for its processes for ever. What they
-            # had to say is committed or, where the rebuild has failed, dropped.
-            for child in set(active_children()) - others:
-                child.kill()
-            executor.shutdown(wait=False, cancel_futures=True)
-            await asyncio.gather(*loading, return_exceptions=True)
+            loading.cancel()
+            await asyncio.wait((loading,))
 
     async def _follow(self, catching_up: CatchingUp, live: int) -> None:
         """Until so little is left that workers may wait for it."""
