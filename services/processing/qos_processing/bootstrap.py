@@ -20,6 +20,7 @@ from qos_processing.outbox_depth import OutboxDepth
 from qos_processing.outgoing import Outgoing
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
+from qos_processing.schema import require_schema
 from qos_processing.service import ProcessingService
 from qos_processing.settings import ProcessingSettings
 from qos_processing.sla_results import SlaResults
@@ -68,6 +69,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         LEADER.gauge(registry).set_function(lambda: leader.leading)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
+        await require_schema(pool)
         await decisions.catch_up()
         await serve(
             settings,
