@@ -27,6 +27,7 @@ from qos_processing.recall import Recall
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
 from qos_processing.rulebook_publication import RulebookPublication
+from qos_processing.schema import require_schema
 from qos_processing.service import ProcessingService
 from qos_processing.settings import ProcessingSettings
 from qos_processing.sla_results import SlaResults
@@ -57,6 +58,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         tracing=tracing,
     )
     try:
+        await require_schema(pool)
         clock = DatabaseClock(pool, registry=registry)
         await clock.read()
         transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds, registry=registry)

@@ -13,7 +13,8 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from qos_domain.events import PAYLOAD_DECODERS, TYPE_OF, Event, EventPayload
+from qos_domain.events import EVENT_TYPES, PAYLOAD_DECODERS, TYPE_OF, Event, EventPayload
+from qos_domain.tolerance import convert_known
 
 FactName: TypeAlias = tuple[str, str]
 
@@ -31,7 +32,14 @@ class Fact(Struct, frozen=True, array_like=True):
 
     @property
     def payload(self) -> EventPayload:
-        return PAYLOAD_DECODERS[self.type].decode(self.data)
+        """As this program knows it. A newer one that shares the tables, or did until it was rolled back, may have
+        stored optional fields beside: no figure rests on them, or its logic version would be another one. They stay in
+        `data`.
+        """
+        try:
+            return PAYLOAD_DECODERS[self.type].decode(self.data)
+        except msgspec.ValidationError:
+            return convert_known(msgspec.json.decode(self.data), EVENT_TYPES[self.type][1])
 
 
 Facts: TypeAlias = Mapping[FactName, Fact]

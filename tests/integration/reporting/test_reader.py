@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from qos_local.stack import postgres_binaries
 from qos_processing.migrate import migrate, upgrade
+from qos_processing.migrations.versions import v0003_views
 from support.reporting import connecting
 
 pytestmark = pytest.mark.real
@@ -133,7 +134,7 @@ async def test_a_migration_that_may_make_no_role_goes_on_and_says_what_to_do(
             await connection.execute(text("ALTER ROLE qos_reader RENAME TO qos_reader_of_others"))
             await connection.execute(text(f"SET LOCAL ROLE {owner}"))
             with caplog.at_level(logging.WARNING, "qos_processing.migrate"):
-                await connection.run_sync(upgrade)
+                await connection.run_sync(upgrade, v0003_views.revision)
             assert (await connection.execute(text("SELECT count(*) FROM reporting.pipeline"))).scalar_one() == 1
             await connection.rollback()
     finally:

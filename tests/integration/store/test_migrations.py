@@ -4,10 +4,13 @@ import asyncio
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 
 from qos_domain.calendar import Calendar
 from qos_domain.contributions import LOGIC_VERSION
+from qos_processing import migrations
 from qos_processing.migrate import migrate
+from qos_processing.schema import newest_revision
 from qos_runtime.errors import NotConfigured
 from support.builders import happened, registered, tokyo
 from support.processing import processing
@@ -21,11 +24,20 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0008"
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == newest_revision()
         generations = await connection.fetch("SELECT generation, status, logic_version FROM generations")
     finally:
         await connection.close()
     assert [tuple(row) for row in generations] == [(1, "live", LOGIC_VERSION)]
+
+
+def test_versions_are_four_digits_that_grow_in_one_line() -> None:
+    """As which the programs compare them."""
+    scripts = ScriptDirectory(migrations.__path__[0])
+    versions = [script.revision for script in scripts.walk_revisions()]
+    assert versions == sorted(versions, reverse=True)
+    assert all(len(version) == 4 and version.isdecimal() for version in versions)
+    assert versions[0] == newest_revision() == scripts.get_current_head()
 
 
 async def test_a_database_with_results_of_the_first_version(database_url: str) -> None:
