@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -136,8 +137,15 @@ class Seeds:
     async def _seed(self, progress: Progress, seed: int) -> None:
         plan = self._wanted.plan(seed)
         task: TaskID = progress.add_task(f"seed {seed}", total=None)
+        began = monotonic()
+
+        def tell(text: str) -> None:
+            progress.update(task, description=f"seed {seed}: {text[:90]}")
+            if not self._console.is_terminal:
+                self._console.print(f"seed {seed}, {monotonic() - began:.0f} s: {text}", markup=False)
+
         try:
-            outcome = await run(plan, lambda text: progress.update(task, description=f"seed {seed}: {text[:90]}"))
+            outcome = await run(plan, tell)
         finally:
             progress.remove_task(task)
         self.outcomes.append(outcome)

@@ -98,6 +98,7 @@ class _Run:
             calendar=self._calendar,
             partitions=self._ground.settings.partitions,
         )
+        self._tell("starting services")
         await self._ground.start_services(dice(self._plan.seed, "workers").randint(1, 3))
         orchestrator = asyncio.ensure_future(self._ground.fleet.watch())
         try:
