@@ -1,23 +1,23 @@
 """What another calendar or other criteria would change is told before it is done, and nothing is written."""
 
+import asyncio
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from qos_domain import criteria as criteria_files
 from qos_domain.criteria import Criteria
 from qos_domain.periods import Month
 from qos_domain.procedures import DeclaredAttributes, Period
 from qos_domain.rulebooks import OtherContent
+from qos_local.cli import app
 from qos_processing.preview.effects import Preview
 from qos_processing.preview.previewing import Previewing
 from qos_processing.preview.refusals import SameVersion
@@ -137,25 +137,20 @@ async def test_what_can_not_be_told(office: Office, tmp_path: Path) -> None:
 async def test_the_command(office: Office, tmp_path: Path) -> None:
     path = str(as_file(with_holiday(NEW_HOLIDAY), tmp_path))
     (tmp_path / "mild.json").write_text(mild().content, encoding="utf-8")
-    environment = {
-        **os.environ,
-        "DATABASE_URL": office.settings.database_url,
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-    }
+    environment = {"DATABASE_URL": office.settings.database_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "qos_local", "restate", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True, timeout=120)
-        return done.returncode, done.stdout, done.stderr
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["restate", *arguments], env=environment)
+        return done.exit_code, done.stdout, done.stderr
 
-    code, said, _ = run("--dry-run", "--calendar", path)
+    code, said, _ = await run("--dry-run", "--calendar", path)
     assert code == 0
     assert "15 due dates, 15 breach dates, 15 results would change" in said
     assert "compliance.within_period.numerator" in said
-    code, said, _ = run("--dry-run", "--calendar", path, "--period", "2025-04", "--format", "json")
+    code, said, _ = await run("--dry-run", "--calendar", path, "--period", "2025-04", "--format", "json")
     assert code == 0
     assert json.loads(said)["views"][0]["met"] == 15
-    code, said, _ = run(
+    code, said, _ = await run(
         "--dry-run", "--criteria", str(tmp_path / "mild.json"), "--period", "2025-04", "--format", "csv"
     )
     assert code == 0
@@ -173,5 +168,5 @@ async def test_the_command(office: Office, tmp_path: Path) -> None:
         (("--dry-run", "--calendar", path, "--period", "soon"), "a month such as"),
         (("--dry-run", "--calendar", "jp-tokyo-1"), "is in force already"),
     ):
-        code, _, said = run(*arguments)
+        code, _, said = await run(*arguments)
         assert (code, complaint in " ".join(said.replace("│", " ").split())) == (2, True), said
