@@ -63,7 +63,7 @@ def registered(
         time=tokyo(at),
         data=payload(
             procedure_id=procedure,
-            name=Name(ja="道路占用許可", en="Road occupation permit"),
+            name=more.pop("name", Name(ja="道路占用許可", en="Road occupation permit")),
             organisation=Organisation(id=organisation, name=Name(ja="建設局"), kind="bureau"),
             effective_from=date.fromisoformat(effective_from),
             standard_period=period,

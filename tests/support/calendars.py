@@ -20,3 +20,11 @@ def as_file(calendar: Calendar, folder: Path) -> Path:
     path = folder / f"calendar-{calendar.version}.json"
     path.write_text(calendar.content, encoding="utf-8")
     return path
+
+
+def small(*, holidays: frozenset[date], last_year: int = 2026, version: str = "small") -> Calendar:
+    """A calendar of few years, that is quickly made: Tokyo's weekends and closed days, and these holidays only."""
+    tokyo = Calendar.load().data
+    named = tuple(Holiday(day, "休日", "A holiday") for day in sorted(holidays))
+    data = msgspec.structs.replace(tokyo, version=version, first_year=2024, last_year=last_year, holidays=named)
+    return Calendar(data)

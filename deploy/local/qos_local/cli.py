@@ -17,6 +17,7 @@ from qos_local.results import (
     publish_command,
     rebuild_command,
     repartition_command,
+    restate_command,
     restore_log_command,
     verify_command,
 )
@@ -48,6 +49,7 @@ verify_command.register(app)
 rebuild_command.register(app)
 restore_log_command.register(app)
 app.add_typer(repartition_command.app, name="repartition")
+restate_command.register(app)
 publish_command.register(app)
 
 

@@ -100,11 +100,16 @@ def month_to_publish(asked: Month | None, *, today: date, first_day: date | None
 
 def procedure_statement(inputs: ProcedureInputs, *, assessor: Assessor, month: Month) -> Statement:
     """The statement on a procedure, by the criteria of `assessor`."""
+    return statement_as_of(inputs, assessor=assessor, as_of=month.span.end)
+
+
+def statement_as_of(inputs: ProcedureInputs, *, assessor: Assessor, as_of: date) -> Statement:
+    """The same of any window whose buckets and evidence were summed as of that day."""
     version = inputs.version
     levels: dict[Principle, PublishedLevels] = {}
     criteria: dict[str, Status] = {}
     if version is not None and not version.retired:
-        for principle, found in assessor.readings(version.procedure, inputs.evidence, month.span.end).items():
+        for principle, found in assessor.readings(version.procedure, inputs.evidence, as_of).items():
             settled = {} if inputs.settled is None else inputs.settled.levels.get(principle, {})
             declared, evidenced = settled.get("declared"), settled.get("evidenced")
             levels[principle] = PublishedLevels(

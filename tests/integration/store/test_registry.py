@@ -1,12 +1,12 @@
 """The registry is history: a procedure registered late, or a version dated back, judges just the cases it governs."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 
 from qos_domain.events import Event
-from qos_domain.procedures import Period
+from qos_domain.procedures import Name, Period
 from support.builders import happened, registered, tokyo
 from support.processing import Processing, replayed
 
@@ -133,3 +133,45 @@ async def test_a_version_that_was_corrected(p: Processing) -> None:
     await p.receive(right)
     assert str((await p.case("A-00"))["due_date"]) == "2025-05-13"
     assert await p.buckets() == replayed([*story, right], p.calendar).buckets()
+
+
+async def row_versions(p: Processing) -> dict[tuple[str, str], str]:
+    """Which transaction wrote each case."""
+    rows = await p.pool.fetch("SELECT procedure_id, application_id, xmin::text FROM cases")
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def test_a_correction_writes_the_cases_that_it_concerns_and_no_other(p: Processing) -> None:
+    """Not those that arrived before it, not those of other procedures, not those of which it changes nothing."""
+    other = [happened("application.submitted", "2025-05-02", procedure="cemetery", channel="online")]
+    early, late = cases(2, "2025-04-01", "B"), cases(5)
+    paid = [
+        happened("application.submitted", "2025-05-02", application="C-1", channel="online", due_date=date(2025, 5, 9))
+    ]
+    await p.receive(registered(), registered(procedure="cemetery"), *early, *late, *paid, *other)
+    before = await row_versions(p)
+    p.clock.at += timedelta(minutes=1)
+    await p.receive(registered("2025-05-01", type="procedure.updated", at="2025-05-19", period=TEN_DAYS))
+    after = await row_versions(p)
+    # The due date that C-1 brought with it is what it was.
+    assert {key for key, version in after.items() if before[key] != version} == {
+        ("road-occupation", f"A-{number:02}") for number in range(5)
+    }
+    causes = await p.pool.fetch("SELECT procedure_id, cause FROM touched_procedures ORDER BY procedure_id")
+    assert [tuple(row) for row in causes] == [("cemetery", None), ("road-occupation", "restatement")]
+
+
+async def test_a_correction_of_what_does_not_matter_writes_no_case(p: Processing) -> None:
+    """Another name, dated back: cases are judged anew, and nothing of them is written."""
+    await p.receive(registered(), *cases(4), happened("application.submitted", "2025-05-14", channel="counter"))
+    await p.sweep.sweep()
+    await p.assessor.assess_touched()
+    before, buckets = await row_versions(p), await p.buckets()
+    named = Name(ja="道路占用許可", en="Permit to occupy a road")
+    p.log.append(registered(type="procedure.updated", at="2025-05-19", name=named))
+    for batch in p.log.new():
+        await p.service.process(batch)
+    assert await p.rejudging.rejudge_all() == 5
+    assert await row_versions(p) == before
+    assert await p.buckets() == buckets
+    assert await p.pool.fetchval("SELECT count(*) FROM touched_procedures WHERE cause IS NOT NULL") == 0

@@ -48,7 +48,10 @@ def _arguments() -> argparse.Namespace:
 
 def rules(settings: RuntimeSettings) -> Rules:
     """By what workers of these settings judge and assess. Raises UnknownCalendar."""
-    return Rules(calendar=Calendar.load(settings.calendar, settings.time_zone), criteria=criteria.load())
+    return Rules(
+        calendar=Calendar.load(settings.calendar, settings.time_zone),
+        criteria=criteria.load(settings.criteria or criteria.DEFAULT_VERSION),
+    )
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from qos_domain.periods import Month
 from qos_domain.publication import PublicationScope, Statement, month_to_publish, procedure_statement, scope_statement
 from qos_domain.publication_events import PublicationCompleted, PublicationIssued, PublicationLineage, digest_of
 from qos_domain.registry import VersionName
-from qos_processing import postgres_publications
+from qos_processing import postgres_publications, rulebooks
 from qos_processing.outgoing import Outgoing
 from qos_processing.publish.completeness import require_taken_in
 from qos_processing.publish.refusals import BeingRejudged, PublicationFailed
@@ -84,6 +84,7 @@ class Publishing:
         self, session: Connection, transactions: Transactions, asked: Month | None, *, dry_run: bool
     ) -> Published:
         generation = await live(session)
+        await rulebooks.check_live(session, self._rules.calendar)
         now = self._clock.now()
         today = self._rules.calendar.local_date(now)
         first_day = await MonthSnapshot(session, generation, Month.of(today), self._rules.criteria).first_day()

@@ -7,11 +7,10 @@ from typing import TypeAlias
 import asyncpg
 from prometheus_client import CollectorRegistry
 
-from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_processing import postgres, postgres_outbox
-from qos_processing.made_with import OtherLogic
+from qos_processing.made_with import check_logic
 from qos_processing.ports import Message
 from qos_processing.postgres import NoLiveGeneration
 from qos_processing.publish.refusals import AlreadyPublishing
@@ -64,8 +63,7 @@ async def live(connection: Connection) -> int:
     generation = await live_generation(connection)
     if generation is None:
         raise NoLiveGeneration
-    if generation.logic_version != LOGIC_VERSION:
-        raise OtherLogic(stored=generation.logic_version, own=LOGIC_VERSION)
+    check_logic(generation.logic_version)
     return generation.number
 
 
