@@ -15,16 +15,15 @@ from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS, TOPICS
 
-TOO_FEW_REPLICAS: Mapping[str, str] = {"min.insync.replicas": "2"}
-"""More than there are: the broker waits for others, and the producer gives up after a while."""
-TOO_SMALL: Mapping[str, str] = {"max.message.bytes": "100"}
-"""Less than any message needs: the broker refuses at once, and for good."""
+_TOO_SMALL = {"max.message.bytes": "100"}
+"""Less than any message needs. (Too few replicas in sync can't be had with one broker: Kafka 4 asks for no more of them
+than there are replicas.)"""
 
 
 @asynccontextmanager
-async def refusing(settings: RuntimeSettings, setting: Mapping[str, str]) -> AsyncIterator[None]:
+async def refusing(settings: RuntimeSettings) -> AsyncIterator[None]:
     """While the block lasts, the broker takes nothing for `sla-events` and `qos-levels`."""
-    await _configure(settings, setting)
+    await _configure(settings, _TOO_SMALL)
     try:
         yield
     finally:
@@ -50,7 +49,7 @@ class _OutboxRefused:
     parts: frozenset[Part] = frozenset({"outgoing"})
 
     async def inject(self, ground: Ground, dice: Random) -> float:
-        async with refusing(ground.settings, dice.choice([TOO_FEW_REPLICAS, TOO_SMALL])):
+        async with refusing(ground.settings):
             await asyncio.sleep(dice.uniform(5.0, 25.0))
         return monotonic()
 

@@ -13,6 +13,7 @@ from chaos.ports import choose_lasting_port
 from chaos.skew import clock_off, leads, library
 from chaos.topics import read
 from qos_domain.calendar import Calendar
+from qos_domain.events import Event
 from qos_domain.procedures import Period
 from qos_processing.migrate import migrate
 from qos_runtime.kafka import admin_client
@@ -87,7 +88,7 @@ def _about(moment: datetime) -> bool:
     return timedelta(minutes=-1) < datetime.now(UTC) - moment < timedelta(minutes=10)
 
 
-def _submitted(application: str, at: datetime) -> object:
+def _submitted(application: str, at: datetime) -> Event:
     time = at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M:%S")
     return happened("application.submitted", time, application=application, channel="online")
 
@@ -100,14 +101,14 @@ async def _announced(connection: "asyncpg.Connection[asyncpg.Record]", applicati
 
 async def _sent(connection: "asyncpg.Connection[asyncpg.Record]") -> bool:
     """All that is to be told of the levels is told, too."""
-    touched, waiting, levels = await connection.fetchrow(
+    (found,) = await connection.fetch(
         "SELECT (SELECT count(*) FROM touched_procedures), (SELECT count(*) FROM outbox), (SELECT count(*) FROM levels)"
     )
-    return (touched, waiting, levels) == (0, 0, 1)
+    return tuple(found) == (0, 0, 1)
 
 
 async def _metric(url: str, name: str) -> float:
     async with httpx.AsyncClient(timeout=10) as http:
         exposition = (await http.get(f"{url}/metrics")).text
     (family,) = (each for each in text_string_to_metric_families(exposition) if each.name == name)
-    return family.samples[0].value
+    return float(family.samples[0].value)
