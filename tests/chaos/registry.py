@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
-from chaos import freezing, killing, outages, scaling
+from chaos import backup, disk, freezing, killing, outages, publishing, scaling, skew
 from chaos.fault import Fault
 
 FAULTS: Mapping[str, Fault] = {
-    fault.name: fault for fault in (*killing.FAULTS, *scaling.FAULTS, *freezing.FAULTS, *outages.FAULTS)
+    fault.name: fault
+    for fault in (
+        *killing.FAULTS,
+        *scaling.FAULTS,
+        *freezing.FAULTS,
+        *outages.FAULTS,
+        *backup.FAULTS,
+        *disk.FAULTS,
+        *publishing.FAULTS,
+        *skew.FAULTS,
+    )
 }

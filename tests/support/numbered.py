@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,13 @@ class NumberedProcessor:
         except DatabaseError as error:
             raise TransientFailure("the database is away") from error
         return found or 0
+
+    async def stored_offsets(self) -> Mapping[tuple[str, int], int]:
+        try:
+            rows = await self._pool.fetch("SELECT topic, partition, next_offset FROM numbered_offsets", timeout=1)
+        except DatabaseError as error:
+            raise TransientFailure("the database is away") from error
+        return {(topic, partition): offset for topic, partition, offset in rows}
 
     async def process(self, *batches: Batch) -> None:
         await self._transactions.run(lambda connection, doubtful: self._apply(connection, doubtful, batches))

@@ -186,6 +186,28 @@ class ProcessingApp(faust.App):
             else:
                 self.progress.measured(ends, self.gate.outstanding(), self._clock.now())
 
+    async def notice_set_back(self) -> None:
+        """Start partitions anew of which PostgreSQL stores less than this worker has committed.
+
+        Then the database was restored from a backup, or an older replica took its place. A partition with a batch under
+        way finds out by itself; one to which nothing is sent would never. Raises StartOffsetsUnavailable, LogMismatch.
+        """
+        committed = self.progress.stored()
+        if not committed:
+            return
+        try:
+            stored = await self._processor.stored_offsets()
+        except TransientFailure as error:
+            _log.debug("set_back_not_known", error=str(error))
+            return
+        for tp, offset in committed.items():
+            found = stored.get((self.base_name(tp.topic), tp.partition), 0)
+            if found < offset and tp not in self.gate.outstanding():
+                _log.warning(
+                    "database_set_back", topic=tp.topic, partition=tp.partition, stored=found, committed=offset
+                )
+                await cast(Consumer, self.consumer).seek_again(tp)
+
     def _create_directories(self) -> None:
         """Faust makes directories for tables here: there are none, and a container's file system is read-only."""
 

@@ -67,7 +67,7 @@ class Assessing:
                 continue
             found = evidence.get(procedure_id, NO_EVIDENCE)
             assessment = assess(self._assessor, version, found, as_of=as_of, provenance=provenance)
-            assessed[procedure_id] = Assessed(version.organisation_id, assessment, _digest(assessment))
+            assessed[procedure_id] = Assessed(version.organisation_id, assessment, digest(assessment))
         return assessed
 
     def _provenance(self, partition: int) -> Provenance:
@@ -80,6 +80,7 @@ class Assessing:
         return Provenance(calendar=self._calendar.version, logic_version=LOGIC_VERSION, freshness=fresh)
 
 
-def _digest(assessment: Assessment) -> bytes:
+def digest(assessment: Assessment) -> bytes:
+    """Of all that is said but for when: the same digest is no news."""
     said = replace(assessment, as_of=date.min, lineage=replace(assessment.lineage, freshness=None))
     return blake2b(msgspec.json.encode(said), digest_size=16).digest()

@@ -71,9 +71,15 @@ class LevelAssessor:
             await asyncio.sleep(self._every_seconds)
 
     async def assess_touched(self) -> int:
-        """Assess the procedures whose figures changed, as of now; how many they were."""
+        """Assess the procedures whose figures changed, as of now; how many they were.
+
+        Not before all is processed that stood in the log when this worker began to lead: a database that was set back
+        would have levels told that its readers know to be over.
+        """
         total = 0
         for partition in await self._partitions():
+            if self._assessing.known_until(partition) is None:
+                continue
             while assessed := await self._assess_touched_chunk(partition):
                 total += assessed
                 if assessed < self._chunk:

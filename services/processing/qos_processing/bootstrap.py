@@ -18,6 +18,7 @@ from qos_processing.leader import Leader
 from qos_processing.outbox import Publisher
 from qos_processing.outbox_depth import OutboxDepth
 from qos_processing.outgoing import Outgoing
+from qos_processing.recall import Recall
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
 from qos_processing.service import ProcessingService
@@ -28,7 +29,8 @@ from qos_processing.topic_ids import TopicIdentity
 from qos_processing.totals import Totals
 from qos_processing.transactions import Transactions
 from qos_processing.worker import serve
-from qos_runtime.clock import Clock, SystemClock
+from qos_runtime.clock import Clock
+from qos_runtime.database_clock import DatabaseClock
 from qos_runtime.health import Health
 from qos_runtime.metric_defs import LEADER
 from qos_runtime.postgres import create_pool, database_answers
@@ -38,7 +40,7 @@ from qos_runtime.tracing import start_tracing
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
     _collect_seldom()
-    clock, registry, health = SystemClock(), CollectorRegistry(), Health()
+    registry, health = CollectorRegistry(), Health()
     calendar = Calendar.load(settings.calendar, settings.time_zone)
     tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
@@ -48,6 +50,8 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         tracing=tracing,
     )
     try:
+        clock = DatabaseClock(pool, registry=registry)
+        await clock.read()
         transactions = Transactions(pool, patience_seconds=settings.database_patience_seconds, registry=registry)
         counters = Counters(registry, sla_results_scope_limit=settings.sla_results_scope_limit)
         service = ProcessingService(
@@ -68,6 +72,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         LEADER.gauge(registry).set_function(lambda: leader.leading)
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
+        health.add("writing", transactions.accepted)
         await decisions.catch_up()
         await serve(
             settings,
@@ -77,6 +82,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
             registry=registry,
             health=health,
             alongside=[
+                clock.run,
                 identity.keep_verifying,
                 rejudging.run,
                 OutboxDepth(transactions, clock=clock, registry=registry).run,
@@ -100,7 +106,8 @@ def _leader(
     """What one worker does for all: publish the outbox, announce what falls due, assess levels."""
     outgoing = Outgoing(settings.event_type_prefix)
     horizon = Horizon(transactions, settings, clock=clock)
-    publisher = Publisher(transactions, settings)
+    recall = Recall(transactions, settings, calendar=calendar, outgoing=outgoing)
+    publisher = Publisher(transactions, settings, recall=recall.take_in)
     sweep = Sweep(
         transactions,
         calendar=calendar,
@@ -114,7 +121,7 @@ def _leader(
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
     tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
-    return Leader(settings.database_url, tasks)
+    return Leader(settings.database_url, tasks, beginning=recall.take_in)
 
 
 def _collect_seldom() -> None:

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from msgspec import DecodeError
 
 from qos_domain.errors import TransientFailure
-from qos_processing import postgres_outbox
+from qos_processing import postgres, postgres_outbox
 from qos_processing.dead_letters import Decided
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.dead_letters import decode_decision
@@ -83,6 +83,9 @@ class DecisionFollower:
             return
 
         async def settle(connection: Connection, _doubtful: bool) -> None:
+            # Under its lock, or a letter could come between looking for it and keeping what was decided about it.
+            for partition in sorted({each.decision.partition for each in decided}):
+                await postgres.lock(connection, partition)
             await postgres_outbox.settle_dead_letters(connection, decided)
 
         await self._transactions.run(settle)

@@ -48,7 +48,12 @@ class Horizon:
         return self._known_until.get(partition)
 
     async def run(self) -> None:
-        """Look again and again, for ever. Raises TransientFailure when broker or database stay away."""
+        """Look again and again, for ever. Raises TransientFailure when broker or database stay away.
+
+        Begins with nothing known: what was known before may be of a database that was set back meanwhile.
+        """
+        self._noted.clear()
+        self._known_until.clear()
         topics = {self._settings.topic(topic): topic for topic in INPUT_TOPICS}
         partitions = {
             TopicPartition(name, partition): (topic, partition)

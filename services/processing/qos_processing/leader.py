@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 
 import asyncpg
 
@@ -31,11 +30,14 @@ class Leader:
         database_url: str,
         tasks: Sequence[Task],
         *,
+        beginning: Callable[[], Awaitable[object]] | None = None,
         every_seconds: float = 1.0,
         session_seconds: float = 10.0,
     ) -> None:
+        """`beginning`: what is done once, each time that it begins to lead, before the tasks begin."""
         self._database_url = database_url
         self._tasks = tasks
+        self._beginning = beginning
         self._every_seconds = every_seconds
         self._session_seconds = session_seconds
         self.leading = False
@@ -74,12 +76,15 @@ class Leader:
     async def _lead(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         log.info("leading")
         self.leading = True
-        tasks: list[Task] = [*self._tasks, partial(self._hold, connection)]
-        running = [asyncio.ensure_future(task()) for task in tasks]
+        holding: asyncio.Future[object] = asyncio.ensure_future(self._hold(connection))
+        running = [holding]
         try:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            if self._beginning is not None:
+                running.append(asyncio.ensure_future(self._beginning()))
+                await _first_end(running)
+            tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(task()) for task in self._tasks]
+            running += tasks
+            await _first_end([holding, *tasks])
         finally:
             self.leading = False
             for task in running:
@@ -88,7 +93,23 @@ class Leader:
             log.info("leading_no_more")
 
     async def _hold(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        """Use the session, so that it isn't taken for dead; raises when it is gone."""
+        """Use the session, so that it isn't taken for dead; raises as soon as it is gone.
+
+        At once: what comes back after the server was away may be another state of the database, of which the tasks
+        must not go on with what they read before.
+        """
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda _: gone.set())
         while True:
-            await asyncio.sleep(self._every_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every_seconds):
+                    await gone.wait()
+                raise TransientFailure("the session that holds the lead has ended")
             await connection.execute("SELECT 1")
+
+
+async def _first_end(running: Sequence["asyncio.Future[object]"]) -> None:
+    """Return when one of them has ended; raises its error."""
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()

@@ -1,18 +1,20 @@
 """The publisher: sends the outbox to Kafka in its order, and takes out what the broker has acknowledged.
 
 The leader runs it. Its transactional id is the deployment's own, so a former leader that still lives is fenced by the
-broker. What was sent and not taken out (a crash between the two) is sent again, with the same id.
+broker. What was sent and not taken out (a crash between the two) is found in the topic (`recall`); what isn't found
+there is sent again, with the same id.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from qos_domain.errors import TransientFailure
-from qos_processing import postgres_outbox
+from qos_processing import postgres_outbox, postgres_recall
 from qos_processing.postgres_outbox import Pending
+from qos_processing.postgres_recall import TopicPosition
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.kafka import connection as kafka_connection
 from qos_runtime.logging import get_logger
@@ -20,6 +22,9 @@ from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import MAX_DEAD_LETTER_BYTES
 
 log = get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Fenced(TransientFailure):
@@ -37,27 +42,46 @@ class Publisher:
         most_messages: int = 1_000,
         most_bytes: int = 8_388_608,
         every_seconds: float = 0.2,
+        recall: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """`recall`: takes what stands in the topics already out of the outbox; asked each time a producer has started,
+        for then nobody else can send any more."""
         self._transactions = transactions
         self._settings = settings
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._every_seconds = every_seconds
+        self._recall = recall
 
     async def run(self) -> None:
-        """Publish for ever. Raises Fenced, or TransientFailure when broker or database stay away: all that is in the
-        outbox stays there.
+        """Publish for ever. What the broker refuses stays in the outbox, and is tried again in a while.
+
+        Raises Fenced, or TransientFailure when the database stays away.
         """
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async for _ in self._published():
+                    pause = _FIRST_PAUSE_SECONDS
+            except ProducerFenced as error:
+                raise Fenced("another publisher has taken over") from error
+            except KafkaError as error:
+                log.warning("outbox_not_published", error=type(error).__name__, reason=str(error), pause_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _published(self) -> AsyncIterator[int]:
+        """Publish for ever, with one producer; yields the number of messages each time that some were sent."""
         producer = self.producer()
         try:
             await producer.start()
+            if self._recall is not None:
+                await self._recall()
             while True:
-                if not await self.publish(producer):
+                if sent := await self.publish(producer):
+                    yield sent
+                else:
                     await asyncio.sleep(self._every_seconds)
-        except ProducerFenced as error:
-            raise Fenced("another publisher has taken over") from error
-        except KafkaError as error:
-            raise TransientFailure(f"the outbox can't be published ({type(error).__name__})") from error
         finally:
             await producer.stop()
 
@@ -79,25 +103,32 @@ class Publisher:
         pending = await self._transactions.run(self._oldest)
         if not pending:
             return 0
+        acknowledged = []
         async with producer.transaction():
             for item in pending:
                 message = item.message
-                await producer.send(
+                sending = await producer.send(
                     self._settings.topic(message.topic),
                     value=message.value,
                     key=message.key,
                     partition=item.partition,
                     headers=[("content-type", b"application/cloudevents+json")],
                 )
-        await self._remove(pending)
+                acknowledged.append(sending)
+        offsets = {
+            (item.message.topic, item.partition): sent.result().offset + 1
+            for item, sent in zip(pending, acknowledged, strict=True)
+        }
+        await self._remove(pending, offsets)
         log.debug("outbox_published", messages=len(pending))
         return len(pending)
 
     async def _oldest(self, connection: Connection, _doubtful: bool) -> list[Pending]:
         return await postgres_outbox.pending(connection, self._most_messages, self._most_bytes)
 
-    async def _remove(self, sent: Sequence[Pending]) -> None:
+    async def _remove(self, sent: Sequence[Pending], offsets: Mapping[TopicPosition, int]) -> None:
         async def remove(connection: Connection, _doubtful: bool) -> None:
             await postgres_outbox.remove(connection, sent)
+            await postgres_recall.write_published_offsets(connection, offsets)
 
         await self._transactions.run(remove)

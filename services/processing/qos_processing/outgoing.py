@@ -3,15 +3,17 @@
 Ids come from what is said, not from where it stands, so that saying it again gives the same id.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from qos_domain.assessment import Assessment, LevelChanged
 from qos_domain.case import CaseKey
 from qos_domain.rows import CaseRow
-from qos_processing.announcing import Announcement
+from qos_processing.announcing import Announced, Announcement, Said
 from qos_processing.ports import Message
 from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
 
@@ -65,14 +67,75 @@ class LevelChangedData(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Any, ...]
 
 
+class _Read(msgspec.Struct, frozen=True):
+    id: str
+    type: str
+    time: datetime
+    data: msgspec.Raw
+
+
 _ENCODER = msgspec.json.Encoder()
+_READER = msgspec.json.Decoder(_Read)
+_SAID: Mapping[str, Said] = {
+    "sla.due_soon": "due_soon",
+    "sla.breached": "breached",
+    "sla.recovered": "recovered",
+    "sla.breach_retracted": "retracted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOfCase:
+    """What an announcement said: as it was noted with the case."""
+
+    event_id: str
+    time: datetime
+    key: CaseKey
+    organisation_id: str | None
+    announced: Announced
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOfLevels:
+    """What a message on `qos-levels` said."""
+
+    event_id: str
+    time: datetime
+    revision: int
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOtherwise:
+    """A message of ours that leaves no trace in a case or in levels: a change of settled levels."""
+
+    event_id: str
+
+
+Told: TypeAlias = ToldOfCase | ToldOfLevels | ToldOtherwise
 
 
 class Outgoing:
-    """Makes messages. `type_prefix` precedes every type."""
+    """Makes messages, and reads them. `type_prefix` precedes every type."""
 
     def __init__(self, type_prefix: str) -> None:
         self._type_prefix = type_prefix
+
+    def read(self, value: bytes) -> Told:
+        """What a message said. Raises msgspec.DecodeError when it is none that this made."""
+        event = _READER.decode(value)
+        kind = event.type.removeprefix(self._type_prefix).removesuffix(".v1")
+        if kind == "level.assessed":
+            levels = msgspec.json.decode(event.data, type=LevelsData)
+            return ToldOfLevels(event.id, event.time, levels.revision, levels.assessment)
+        said = _SAID.get(kind)
+        if said is None:
+            return ToldOtherwise(event.id)
+        data = msgspec.json.decode(event.data, type=SlaData)
+        number = msgspec.convert(event.id.rpartition(":")[2], int, strict=False)
+        announced = Announced(said, data.breach_date, number)
+        key = data.procedure_id, data.application_id
+        return ToldOfCase(event.id, event.time, key, data.organisation_id, announced)
 
     def announced(self, key: CaseKey, case: CaseRow, announcement: Announcement, now: datetime) -> Message:
         """A case is due soon, breached, recovered, or its breach is retracted."""

@@ -1,6 +1,6 @@
 """What the Faust side hands to the service, and what the service promises back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -77,6 +77,13 @@ class BatchProcessor(Protocol):
         """The offset stored in PostgreSQL, 0 if there is none.
 
         Raises `TransientFailure` within a short timeout of its own: the partition stands still until this returns.
+        """
+        ...
+
+    async def stored_offsets(self) -> Mapping[tuple[str, int], int]:
+        """The offsets stored in PostgreSQL, by topic (base name) and partition number, as they are committed.
+
+        Raises `TransientFailure` when the database doesn't answer.
         """
         ...
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from qos_domain.events import INPUT_TOPICS
 from qos_processing.dead_letters import DeadLetter, Decided
 from qos_processing.ports import Message
 from qos_processing.postgres import PartitionState
@@ -27,9 +28,10 @@ _PENDING = """
         FROM outbox ORDER BY partition, seq LIMIT $1
     ) o WHERE bytes_before < $2
 """
+# By the id, too: in a database that was set back meanwhile, another message may have been given the same number.
 _REMOVE = """
-    DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS n (partition, seq)
-    WHERE o.partition = n.partition AND o.seq = n.seq
+    DELETE FROM outbox o USING unnest($1::int[], $2::bigint[], $3::text[]) AS n (partition, seq, event_id)
+    WHERE o.partition = n.partition AND o.seq = n.seq AND o.event_id = n.event_id
 """
 _WAITING = "SELECT topic, count(*), min(created_at) FROM outbox GROUP BY topic"
 _WRITE_DEAD_LETTERS = """
@@ -43,17 +45,41 @@ _WRITE_DEAD_LETTERS = """
 _COUNT_OPEN_DEAD_LETTERS = """
     SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND state = 'open'
 """
-_SETTLE_DEAD_LETTERS = """
-    UPDATE dead_letters d
+_SETTLED = """
     SET state = n.state, decided_by = n.decided_by, decided_at = n.decided_at,
         reason = coalesce(n.reason, d.reason), field = coalesce(n.field, d.field), rule = coalesce(n.rule, d.rule)
-    FROM unnest(
-        $1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
-        $7::text[], $8::text[], $9::text[]
-    ) AS n (topic, partition, "offset", state, decided_by, decided_at, reason, field, rule)
+"""
+# A letter that isn't here may come: after the database was set back, its record is read once more.
+_SETTLE_DEAD_LETTERS = f"""
+    WITH n AS MATERIALIZED (
+        SELECT * FROM unnest(
+            $1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::text[], $8::text[], $9::text[]
+        ) AS n (topic, partition, "offset", state, decided_by, decided_at, reason, field, rule)
+    ), early AS (
+        INSERT INTO early_decisions AS e
+        SELECT * FROM n WHERE topic = ANY ($10::text[]) AND NOT EXISTS (
+            SELECT FROM dead_letters d
+            WHERE d.topic = n.topic AND d.partition = n.partition AND d."offset" = n."offset"
+        )
+        ON CONFLICT (topic, partition, "offset") DO UPDATE
+        SET state = excluded.state, decided_by = excluded.decided_by, decided_at = excluded.decided_at,
+            reason = excluded.reason, field = excluded.field, rule = excluded.rule
+        WHERE e.decided_at <= excluded.decided_at
+    )
+    UPDATE dead_letters d {_SETTLED} FROM n
     WHERE d.topic = n.topic AND d.partition = n.partition AND d."offset" = n."offset"
         AND (d.decided_at IS NULL OR d.decided_at <= n.decided_at)
-"""
+"""  # noqa: S608 - made of our own text
+_SETTLE_EARLY = f"""
+    WITH n AS (
+        DELETE FROM early_decisions
+        WHERE topic = $1 AND partition = $2 AND "offset" = ANY ($3::bigint[]) RETURNING *
+    )
+    UPDATE dead_letters d {_SETTLED} FROM n
+    WHERE d.topic = n.topic AND d.partition = n.partition AND d."offset" = n."offset"
+"""  # noqa: S608 - made of our own text
+_FORGET_EARLY = "DELETE FROM early_decisions WHERE decided_at < $1"
 _FORGET_DEAD_LETTERS = """
     WITH forgotten AS (DELETE FROM dead_letters WHERE created_at < $1 RETURNING 1) SELECT count(*) FROM forgotten
 """
@@ -93,8 +119,8 @@ async def pending(connection: Connection, most_messages: int, most_bytes: int) -
 
 async def remove(connection: Connection, sent: Iterable[Pending]) -> None:
     """Take out what the broker has acknowledged."""
-    partitions, seqs = zip(*((item.partition, item.seq) for item in sent), strict=True)
-    await connection.execute(_REMOVE, partitions, seqs)
+    columns = zip(*((item.partition, item.seq, item.message.event_id) for item in sent), strict=True)
+    await connection.execute(_REMOVE, *columns)
 
 
 async def waiting(connection: Connection) -> dict[str, Waiting]:
@@ -103,7 +129,10 @@ async def waiting(connection: Connection) -> dict[str, Waiting]:
 
 
 async def write_dead_letters(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
-    """Keep the dead letters of one topic partition; those that are there already stay as they are."""
+    """Keep the dead letters of one topic partition; those that are there already stay as they are.
+
+    What was decided about one before it was here holds. The partition's lock is the caller's.
+    """
     columns = zip(
         *(
             (
@@ -120,7 +149,9 @@ async def write_dead_letters(connection: Connection, letters: Sequence[DeadLette
         ),
         strict=True,
     )
-    await connection.execute(_WRITE_DEAD_LETTERS, letters[0].topic, letters[0].partition, now, *columns)
+    topic, partition = letters[0].topic, letters[0].partition
+    await connection.execute(_WRITE_DEAD_LETTERS, topic, partition, now, *columns)
+    await connection.execute(_SETTLE_EARLY, topic, partition, [letter.record.offset for letter in letters])
 
 
 async def count_open_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:
@@ -130,7 +161,11 @@ async def count_open_dead_letters(connection: Connection, topic: str, partition:
 
 
 async def settle_dead_letters(connection: Connection, decided: Sequence[Decided]) -> None:
-    """Note what was decided, one decision a letter; of letters that aren't here nothing, an older decision neither."""
+    """Note what was decided, one decision a letter; an older decision than the one that is noted changes nothing.
+
+    Of letters of input topics that aren't here it is kept until they come. The locks of their partitions are the
+    caller's.
+    """
     columns = zip(
         *(
             (each.topic, each.partition, each.offset, each.state, each.by, at, each.reason, each.field, each.rule)
@@ -138,10 +173,12 @@ async def settle_dead_letters(connection: Connection, decided: Sequence[Decided]
         ),
         strict=True,
     )
-    await connection.execute(_SETTLE_DEAD_LETTERS, *columns)
+    await connection.execute(_SETTLE_DEAD_LETTERS, *columns, INPUT_TOPICS)
 
 
-async def forget_dead_letters(connection: Connection, before: datetime) -> int:
-    """Delete those that were kept before this instant; how many they were."""
+async def forget_dead_letters(connection: Connection, before: datetime, decided_before: datetime) -> int:
+    """Delete those that were kept before this instant, and what was decided before that one about letters that never
+    came; how many letters they were."""
+    await connection.execute(_FORGET_EARLY, decided_before)
     count: int = await connection.fetchval(_FORGET_DEAD_LETTERS, before)
     return count

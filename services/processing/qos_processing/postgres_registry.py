@@ -83,6 +83,10 @@ class Owner(NamedTuple):
     priority: bool
 
 
+NOBODY = Owner("", priority=False)
+"""Of a procedure that isn't registered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejudgement:
     """Cases of the procedure that arrived on or after `from_date` and whose id is after `cursor`."""

@@ -40,6 +40,10 @@ class Progress:
         """The partitions that were placed and not revoked since."""
         return frozenset(self._positions)
 
+    def stored(self) -> dict[TP, int]:
+        """The offset that was committed last, or started from, by partition."""
+        return {tp: position.stored for tp, position in self._positions.items()}
+
     def placed(self, offsets: Mapping[TP, int], now: datetime) -> None:
         """These partitions start from here."""
         for tp, offset in offsets.items():

@@ -11,6 +11,8 @@ from qos_runtime.logging import get_logger
 log = get_logger(__name__)
 
 DEAD_LETTERS_KEPT = timedelta(days=30)
+DECISIONS_KEPT = timedelta(days=60)
+"""As long as the topic of decisions keeps them."""
 
 
 class Retention:
@@ -39,7 +41,8 @@ class Retention:
         """Delete what is too old; how many dead letters that were."""
 
         async def forget(connection: Connection, _doubtful: bool) -> int:
-            return await postgres_outbox.forget_dead_letters(connection, self._clock.now() - self._kept)
+            now = self._clock.now()
+            return await postgres_outbox.forget_dead_letters(connection, now - self._kept, now - DECISIONS_KEPT)
 
         forgotten = await self._transactions.run(forget)
         if forgotten:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -128,6 +128,14 @@ class ProcessingService:
             raise TransientFailure(f"no start offset of {topic}-{partition} ({type(error).__name__})") from error
         self._owned.add(partition)
         return offset or 0
+
+    async def stored_offsets(self) -> Mapping[tuple[str, int], int]:
+        """The offsets stored in PostgreSQL, by topic and partition. Raises TransientFailure within three seconds."""
+        try:
+            async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
+                return await postgres.stored_offsets(connection)
+        except DatabaseError as error:
+            raise TransientFailure(f"no stored offsets ({type(error).__name__})") from error
 
     def forget(self, partitions: Collection[int]) -> None:
         """Drop what is cached for these partition numbers."""

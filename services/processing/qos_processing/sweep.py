@@ -16,7 +16,7 @@ from qos_processing import postgres, postgres_announcements, postgres_outbox, po
 from qos_processing.announcing import Announced, Announcement, AnnouncementType, announce, next_look
 from qos_processing.outgoing import Outgoing
 from qos_processing.postgres import PartitionState
-from qos_processing.postgres_registry import Owner
+from qos_processing.postgres_registry import NOBODY
 from qos_processing.service import check_logic
 from qos_processing.sla_results import Noticed, NoticedResult, SlaResults, scope_of
 from qos_processing.transactions import Connection, Transactions
@@ -27,7 +27,6 @@ log = get_logger(__name__)
 
 # The others are counted where they are found, with their batch.
 _COUNTED: Mapping[AnnouncementType, NoticedResult] = {"sla.breached": "breached", "sla.breach_retracted": "retracted"}
-_NOBODY = Owner("", priority=False)
 
 
 class _Said(NamedTuple):
@@ -103,7 +102,7 @@ class Sweep:
                 rows.append((key, after, next_look(case, after, self._calendar, since=as_of)))
             await postgres_announcements.write_announced(connection, state, rows)
             await postgres_outbox.append(connection, state, [self._outgoing.announced(*one, now) for one in said], now)
-            noticed = await _notice(connection, state, said, self._calendar.local_date(as_of))
+            noticed = await _notice(connection, state, said, self._calendar.local_date(now))
             return len(cases), len(said), noticed
 
         looked_at, announced, noticed = await self._transactions.run(chunk)
@@ -120,7 +119,7 @@ async def _notice(
     retracted: Counter[tuple[str, str]] = Counter()
     owners = await postgres_registry.owners(connection, state, {procedure_id for procedure_id, *_ in counted})
     for procedure_id, case, one, result in counted:
-        owner = owners.get(procedure_id, _NOBODY)
+        owner = owners.get(procedure_id, NOBODY)
         organisation_id = case.organisation_id or owner.organisation_id
         scope = scope_of(procedure_id, organisation_id, priority=owner.priority)
         noticed[Noticed(scope, result, one.backfill)] += 1

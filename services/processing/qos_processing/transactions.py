@@ -36,6 +36,15 @@ class Transactions:
         self.pool = pool
         self._patience_seconds = patience_seconds
         self._retries = PROCESSING_RETRIES.counter(registry)
+        self._failing: dict[object, BaseException] = {}
+
+    async def accepted(self) -> None:
+        """Return unless a transaction is being tried again now; else raise what PostgreSQL said of it.
+
+        A database that answers queries may still refuse what is written: its disk is full, it is read-only.
+        """
+        for error in self._failing.values():
+            raise error
 
     async def run(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
         """What `work(connection, doubtful)` returns, once committed. What it raises rolls back and goes up.
@@ -43,6 +52,12 @@ class Transactions:
         Raises TransientFailure when the database is still away after the patience; then an attempt may have been
         committed all the same.
         """
+        try:
+            return await self._patiently(work)
+        finally:
+            self._failing.pop(work, None)
+
+    async def _patiently(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._patience_seconds
         pause, doubtful = _FIRST_PAUSE_SECONDS, False
@@ -56,11 +71,21 @@ class Transactions:
                     raise
                 doubtful = doubtful or finding is Verdict.READ_THEN_RETRY
                 if loop.time() + pause > give_up_at:
-                    raise TransientFailure(f"PostgreSQL is away ({type(error).__name__})") from error
-                self._retries.labels(type(error).__name__).inc()
-                log.warning("transaction_retried", error=type(error).__name__, doubtful=doubtful, pause_seconds=pause)
+                    raise TransientFailure(_why(error, self._patience_seconds)) from error
+                self._failing[work] = error
+                name = type(error).__name__
+                self._retries.labels(name).inc()
+                log.warning(
+                    "transaction_retried", error=name, reason=str(error), doubtful=doubtful, pause_seconds=pause
+                )
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _why(error: BaseException, seconds: float) -> str:
+    if isinstance(error, asyncpg.DiskFullError):
+        return f"PostgreSQL's disk is full for {seconds:g} s ({error}): make room there, nothing is lost"
+    return f"PostgreSQL is away ({type(error).__name__})"
 
 
 class _Attempt:

@@ -100,6 +100,7 @@ async def _measure(app: ProcessingApp) -> None:
     while True:
         await asyncio.sleep(_MEASURE_SECONDS)
         await app.measure_lag()
+        await app.notice_set_back()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The only place that reads the time."""
+"""The only place that reads the machine's time; `database_clock` reads the one that all processes share."""
 
 from datetime import UTC, datetime
 from typing import Protocol

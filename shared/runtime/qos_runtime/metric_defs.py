@@ -155,6 +155,11 @@ OUTBOX_OLDEST_SECONDS = Metric(
     Kind.GAUGE,
     "Age of the oldest message in the outbox that Kafka has not acknowledged; 0 if there is none.",
 )
+CLOCK_SKEW = Metric(
+    "qos_clock_skew_seconds",
+    Kind.GAUGE,
+    "How far the machine's own clock is ahead of PostgreSQL's, which counts (negative: behind it).",
+)
 LEADER = Metric("qos_leader", Kind.GAUGE, "1 if this worker leads: it announces, assesses and publishes; else 0.")
 # A scope is a priority procedure, or an organisation with all its other procedures, or all: (scope, id).
 _SCOPE = ("scope", "id")
