@@ -63,7 +63,7 @@ async def compare(settings: RuntimeSettings, metrics_url: str, sent: Sent) -> Fi
         await compare_cases(connection, replay, findings)
         await compare_sums(connection, replay, findings)
         await compare_levels(connection, replay, sent.calendar.local_date(sent.at_rest), findings)
-        await compare_level_messages(connection, [record.value for record in topics[QOS_LEVELS]], findings)
+        await compare_level_messages(connection, [record.value or b"null" for record in topics[QOS_LEVELS]], findings)
         await _announced(connection, settings, log, topics[SLA_EVENTS], sent, findings)
     finally:
         await connection.close()
