@@ -96,7 +96,7 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--seeds", type=_from(1), default=20, help="how many seeds (default: 20)")
     parser.add_argument("--first-seed", type=_from(0), default=1, help="the first of them (default: 1)")
     parser.add_argument(
-        "--faults", type=_names, default=list(FAULTS), metavar="A,B", help="only these faults (default: all)"
+        "--faults", type=_names, metavar="A,B", help="only these faults (default: all that this machine can have)"
     )
     parser.add_argument("--per-seed", type=_from(0), default=PER_SEED, help=f"faults in a seed (default: {PER_SEED})")
     parser.add_argument("--cases", type=_from(10), default=CASES, help=f"applications in a seed (default: {CASES:,})")
@@ -108,7 +108,15 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--logs", type=Path, default=Path(".chaos"), help="where logs of a seed go that isn't exact (default: .chaos)"
     )
-    return Options(**vars(parser.parse_args(arguments)))
+    given = parser.parse_args(arguments)
+    lacking = {name: what for name in given.faults or FAULTS if (what := FAULTS[name].lacking()) is not None}
+    if given.faults and lacking:
+        name, what = next(iter(lacking.items()))
+        parser.error(f"--faults: {name} needs {what}")
+    for name, what in lacking.items():
+        sys.stderr.write(f"{name} is left out; it needs {what}\n")
+    given.faults = [name for name in given.faults or FAULTS if name not in lacking]
+    return Options(**vars(given))
 
 
 class Seeds:

@@ -43,7 +43,7 @@ async def _configure(settings: RuntimeSettings, override: Mapping[str, str]) -> 
                     raise for_code(code)(message)
 
 
-class _OutboxRefused:
+class _OutboxRefused(Fault):
     name = "outbox-refused"
     summary = "the broker refuses announcements and levels for some seconds, and takes everything else"
     parts: frozenset[Part] = frozenset({"outgoing"})

@@ -70,7 +70,7 @@ async def run(plan: Plan, tell: Tell = lambda _: None) -> Outcome:
     async with ground() as place:
         try:
             await _Run(plan, place, outcome, tell).go()
-        except (AssertionError, ExceptionGroup, OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - it is the outcome
             outcome.failure = _said(error)
         outcome.exits = {member.process.name: member.exits for member in place.fleet if member.exits}
         outcome.seconds = monotonic() - began
