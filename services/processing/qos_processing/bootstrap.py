@@ -21,7 +21,7 @@ from qos_processing.outgoing import Outgoing
 from qos_processing.rejudging import Rejudging
 from qos_processing.retention import Retention
 from qos_processing.schema import require_schema
-from qos_processing.service import ProcessingService
+from qos_processing.service import ProcessingService, require_logic
 from qos_processing.settings import ProcessingSettings
 from qos_processing.sla_results import SlaResults
 from qos_processing.sweep import Sweep
@@ -70,6 +70,7 @@ async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) ->
         identity = TopicIdentity(pool, settings)
         health.add("database", lambda: database_answers(pool))
         await require_schema(pool)
+        await require_logic(pool)
         await decisions.catch_up()
         await serve(
             settings,

@@ -25,7 +25,7 @@ from qos_processing.sla_results import Noticed, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
-from qos_runtime.postgres import DatabaseError
+from qos_runtime.postgres import DatabaseError, Pool
 from qos_runtime.tracing import OFF, Received, Tracing
 
 Accepted: TypeAlias = tuple[int, Event] | DeadLetter
@@ -51,6 +51,19 @@ def check_logic(state: PartitionState) -> None:
     """Raises OtherLogic unless the partition's results were made by this program's logic."""
     if state.logic_version != LOGIC_VERSION:
         raise OtherLogic(stored=state.logic_version, own=LOGIC_VERSION)
+
+
+async def require_logic(pool: Pool) -> None:
+    """Raises OtherLogic unless the live results were made by this program's logic, NoLiveGeneration if there are none.
+
+    Asked before a worker joins the group: one that ends at its first batch would take partitions from those that can
+    go on, again and again, and count as ready until then.
+    """
+    stored = await pool.fetchval("SELECT logic_version FROM generations WHERE status = 'live'")
+    if stored is None:
+        raise postgres.NoLiveGeneration
+    if stored != LOGIC_VERSION:
+        raise OtherLogic(stored=stored, own=LOGIC_VERSION)
 
 
 def check_follows(batch: Batch, stored: int) -> None:
