@@ -6,7 +6,7 @@ from datetime import datetime
 from qos_domain.calendar import Calendar
 from qos_domain.rulebooks import OtherContent, Rulebook, of_calendar
 from qos_processing.made_with import NOT_SAID, MadeWith, check_calendar, check_logic, made_with
-from qos_processing.postgres import PartitionState
+from qos_processing.postgres import NoLiveGeneration, PartitionState
 from qos_processing.transactions import Connection
 
 _KEEP = """
@@ -81,10 +81,15 @@ async def require_own(connection: Connection, state: PartitionState, calendar: C
 
 
 async def check_live(connection: Connection, calendar: Calendar, *others: Rulebook) -> None:
-    """What a process asks before it begins: raises as `require_own` does, and says nothing of the generation yet."""
+    """What a process asks before it begins: raises as `require_own` does, and says nothing of the generation yet.
+
+    A worker that would end at its first batch must not join the group: it would take partitions from those that can go
+    on, again and again. Raises NoLiveGeneration, too.
+    """
     row = await connection.fetchrow(_LIVE)
-    if row is not None:
-        check_logic(row[0])
-        check_calendar(MadeWith(*tuple(row)[1:]), calendar)
+    if row is None:
+        raise NoLiveGeneration
+    check_logic(row[0])
+    check_calendar(MadeWith(*tuple(row)[1:]), calendar)
     for rulebook in (of_calendar(calendar), *others):
         await check_kept(connection, rulebook)
