@@ -37,7 +37,7 @@ class Bytes(Struct, frozen=True, kw_only=True):
 class LetterView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One dead letter. `reason`, `field` and `rule` are those of the last attempt; `value_bytes` is the value's size,
     null for a tombstone; `decided_by` and `decided_at` are of the last decision; `written` is where its event stands
-    since it was driven in again."""
+    since it was driven in again. `left_out_bytes`: so much of a record that was too large for a letter isn't in it."""
 
     id: str
     topic: str
@@ -51,6 +51,7 @@ class LetterView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str | None
     type: str | None
     value_bytes: int | None
+    left_out_bytes: int = 0
     decided_by: str | None = None
     decided_at: datetime | None = None
     written: str | None = None
@@ -105,6 +106,7 @@ class Letter:
             source=named.source,
             type=named.type,
             value_bytes=None if value is None else len(value),
+            left_out_bytes=body.left_out_bytes,
             decided_by=decision.by if decision else None,
             decided_at=self.decided_at,
             written=decision.written if decision else None,

@@ -135,6 +135,9 @@ class Redriver:
         original = letter.body.original()
         if repair is not None:
             return _repaired(letter, repair)
+        if letter.body.left_out_bytes:
+            rule = "no event is that large, and the letter has only its beginning; discard it, or send what was meant"
+            return RejectedEvent(reason="too_large", field="value", rule=rule)
         if not original.value:
             rule = "a record holds an event; discard it, or send the event that was meant"
             return RejectedEvent(reason="tombstone", field="value", rule=rule)

@@ -1,6 +1,5 @@
 """Puts a worker together: settings in, a running worker out."""
 
-import gc
 from collections.abc import Callable
 from functools import partial
 
@@ -47,9 +46,14 @@ from qos_runtime.tracing import start_tracing
 
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
+<<<<<<< HEAD
     _collect_seldom()
     registry, health = CollectorRegistry(), Health()
     calendar, rules = _calendar(settings), _criteria(settings)
+=======
+    clock, registry, health = SystemClock(), CollectorRegistry(), Health()
+    calendar = Calendar.load(settings.calendar, settings.time_zone)
+>>>>>>> pressure
     tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
         settings.database_url,
@@ -132,6 +136,7 @@ def _leader(
     publication = RulebookPublication(transactions, clock=clock, outgoing=outgoing)
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
+<<<<<<< HEAD
     tasks = [
         horizon.run,
         publisher.run,
@@ -169,3 +174,7 @@ def _collect_seldom() -> None:
     the worker's time. What was made at the start lives as long as the process."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+=======
+    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
+    return Leader(settings.database_url, tasks)
+>>>>>>> pressure

@@ -74,8 +74,9 @@ class DeadLetter:
 
     @property
     def headers(self) -> str:
-        """The headers as a JSON list of [name, base64 of the value, or null]."""
-        return msgspec.json.encode(encode_headers(self.record.headers)).decode()
+        """The headers as a JSON list of [name, base64 of the value, or null]; PostgreSQL's JSON takes no NUL."""
+        headers = [(name.replace("\0", "\ufffd"), value) for name, value in self.record.headers]
+        return msgspec.json.encode(encode_headers(headers)).decode()
 
     def message(self) -> Message:
         """What goes to the topic `dead-letters`: JSON, with the original bytes in base64. The original key may be as

@@ -8,15 +8,22 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from qos_domain.errors import RejectedEvent
+from qos_runtime.topics import MAX_EVENT_BYTES
 
 State: TypeAlias = Literal["open", "redriven", "discarded"]
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
+
+
+KEPT_BYTES: Final = 65_536
+"""Of a record that is larger than a topic takes so much of key and value each is kept: more than any event has."""
 
 
 class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
     """JSON: where the record stood, why it can't be used, and its bytes in base64 (null where there were none).
 
     `topic` is the base name; `appended_at` is the broker's append time; headers are [name, base64] pairs.
+    `left_out_bytes`: a broker bounds what a record takes compressed, so it may hold more than a letter can. Then the
+    letter has the beginning of key and value and no headers; all of it stands where the record stood.
     """
 
     id: str
@@ -30,6 +37,7 @@ class DeadLetterBody(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     value: str | None
     headers: list[tuple[str, str | None]]
+    left_out_bytes: int = 0
 
     def original(self) -> "Original":
         """The record's own bytes."""
@@ -107,7 +115,14 @@ def encode_dead_letter(
     value: bytes | None,
     headers: Iterable[tuple[str, bytes | None]],
 ) -> bytes:
-    """The value of the record on `dead-letters`."""
+    """The value of the record on `dead-letters`; not larger than that topic takes, whatever the record is."""
+    headers = list(headers)
+    size = sum(len(name.encode()) + len(content or b"") for name, content in headers)
+    size += len(key or b"") + len(value or b"")
+    left_out_bytes = 0
+    if size > MAX_EVENT_BYTES:
+        key, value, headers = key and key[:KEPT_BYTES], value and value[:KEPT_BYTES], []
+        left_out_bytes = size - len(key or b"") - len(value or b"")
     return msgspec.json.encode(
         DeadLetterBody(
             id=dead_letter_id(topic, partition, offset),
@@ -121,6 +136,7 @@ def encode_dead_letter(
             key=_base64(key),
             value=_base64(value),
             headers=encode_headers(headers),
+            left_out_bytes=left_out_bytes,
         )
     )
 

@@ -240,6 +240,9 @@ async def test_nobody_gets_in_who_could_not_before(intake: RunningIntake, desk: 
         await died(settings, None, "tombstone", offset=2): "tombstone",
         await died(settings, b"\xff", "malformed_json", offset=3): "malformed_json",
         await died(settings, submitted("e-1"), "wrong_source", topic="inbox.counter", offset=4): "wrong_source",
+        await died(
+            settings, json.dumps(submitted("e-1")).encode().ljust(2_000_000), "too_large", offset=5
+        ): "too_large",
     }
     results = await desk.redrive(*letters)
     assert {each["id"]: each["problem"]["reason"] for each in results} == letters

@@ -10,7 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from qos_intake.settings import IntakeSettings
+from qos_runtime.dead_letters import KEPT_BYTES
 from qos_runtime.kafka import connection
+from qos_runtime.topics import MAX_EVENT_BYTES
 from support.eventually import eventually
 from support.intake import Keys, create, records_of, running_intake, submitted
 
@@ -34,7 +36,8 @@ async def settings(intake_settings: IntakeSettings, keys: Keys) -> IntakeSetting
 
 @asynccontextmanager
 async def emitter(settings: IntakeSettings) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(**connection(settings))
+    """Who compresses gets more into the log than a topic takes, as the broker measures what is sent."""
+    producer = AIOKafkaProducer(**connection(settings), compression_type="lz4", max_request_size=20_000_000)
     await producer.start()
     try:
         yield producer
@@ -58,6 +61,7 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
         (json.dumps(mail("e-vanished", type="jp.lg.tokyo.qos.vanished.v1")).encode(), "unknown_type", "type"),
         (json.dumps({"specversion": "1.0", "id": "e-empty"}).encode(), "missing_field", "source"),
         (b"\xff" * 1_000_000, "too_large", "value"),
+        (b"\xff" * 10_000_000, "too_large", "value"),
         (None, "malformed_json", "value"),
     ]
     strange: list[tuple[str, bytes | None]] = [("", b""), ("trace", None), ("content-type", b"\xff"), ("x", b"\xfe")]
@@ -90,9 +94,12 @@ async def test_good_records_are_relayed_and_bad_ones_are_dead_letters(settings: 
     *letters, half_an_event = letters
     assert (half_an_event["reason"], half_an_event["field"]) == ("invalid_field", "specversion")
     assert [(each["reason"], each["field"]) for each in letters] == [(reason, field) for _, reason, field in bad]
-    assert [each["value"] and b64decode(each["value"]) for each in letters] == [value for value, _, _ in bad]
+    assert [each["value"] and b64decode(each["value"]) for each in letters] == [
+        value and value[: KEPT_BYTES if len(value) > MAX_EVENT_BYTES else None] for value, _, _ in bad
+    ]
+    assert sorted(each["left_out_bytes"] for each in letters)[-2:] > [0, 10_000_000 - KEPT_BYTES]
     assert all(each["rule"] and each["appended_at"] and each["id"] for each in letters)
-    assert 'qos_intake_relayed_total{outcome="dead_letter",source="e-application"} 10.0' in metrics
+    assert 'qos_intake_relayed_total{outcome="dead_letter",source="e-application"} 11.0' in metrics
     assert 'qos_intake_relayed_total{outcome="relayed",source="e-application"} 3.0' in metrics
 
 

@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError
 
 from qos_domain.acceptance import encode_cloudevent
 from qos_domain.calendar import Calendar
 from qos_domain.events import INPUT_TOPICS, Event
 from qos_processing.migrate import migrate
-from qos_runtime.dead_letters import decode_dead_letter
+from qos_runtime.dead_letters import KEPT_BYTES, decode_dead_letter
 from qos_runtime.kafka import admin_client, connection, partition_of, producer
 from qos_runtime.postgres import Pool, create_pool
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import MAX_EVENT_BYTES, create_topics
+from qos_runtime.topics import INPUT, MAX_EVENT_BYTES, create_topics
 from support.builders import happened, registered
 from support.eventually import eventually
 from support.intake import records_of
@@ -30,7 +31,15 @@ from support.stack import environment_of
 pytestmark = pytest.mark.real
 
 KEY = b"road-occupation"
-STRANGE = [("", b""), ("content-type", b"\xff\xfe"), ("null", None), ("twice", b"1"), ("twice", b"2"), ("名前", b"x")]
+STRANGE = [
+    ("", b""),
+    ("content-type", b"\xff\xfe"),
+    ("null", None),
+    ("twice", b"1"),
+    ("twice", b"2"),
+    ("名前", b"x"),
+    ("\0", b"\0"),
+]
 # A batch of one record without headers: 61 bytes, and what stands around key and value.
 LARGEST_VALUE = MAX_EVENT_BYTES - 61 - (3 + 1 + 1 + 1) - (1 + len(KEY)) - 3 - 1
 
@@ -151,18 +160,7 @@ async def test_poison_of_every_kind_on_every_topic(
         await last
     assert len(sent) == 18 * len(INPUT_TOPICS)
 
-    async def all_read() -> bool:
-        stored = await pool.fetchval("SELECT coalesce(sum(next_offset), 0) FROM partition_offsets")
-        return int(stored) == len(sent) + 2 * len(INPUT_TOPICS)
-
-    async def all_told() -> bool:
-        return not await pool.fetchval("SELECT count(*) FROM outbox WHERE topic = 'dead-letters'")
-
-    environment = {**environment_of(settings), "QOS_PROCESSING_PORT": "0"}
-    with running_service("qos_processing", environment) as worker:
-        await eventually(all_read, within=120)
-        await eventually(all_told, within=60)
-        assert worker.stop() == 0
+    await work_off(settings, pool, len(sent) + 2 * len(INPUT_TOPICS))
 
     letters = await pool.fetch("SELECT * FROM dead_letters")
     found = {f"{row['topic']}-{row['partition']}-{row['offset']}": row for row in letters}
@@ -177,6 +175,23 @@ async def test_poison_of_every_kind_on_every_topic(
     assert {body.id: body.original() for body in bodies} == {
         each: (original.key, original.value, tuple(headers(original))) for each, original in originals.items()
     }
+
+
+async def work_off(settings: RuntimeSettings, pool: Pool, records: int) -> None:
+    """A worker reads so many records and tells of the dead letters among them; then it stops as it should."""
+
+    async def all_read() -> bool:
+        stored = await pool.fetchval("SELECT coalesce(sum(next_offset), 0) FROM partition_offsets")
+        return int(stored) == records
+
+    async def all_told() -> bool:
+        return not await pool.fetchval("SELECT count(*) FROM outbox WHERE topic = 'dead-letters'")
+
+    environment = {**environment_of(settings), "QOS_PROCESSING_PORT": "0"}
+    with running_service("qos_processing", environment) as worker:
+        await eventually(all_read, within=120)
+        await eventually(all_told, within=60)
+        assert worker.stop() == 0
 
 
 def headers(poison: Poison) -> list[tuple[str, bytes | None]]:
@@ -197,3 +212,52 @@ async def test_what_is_too_large_for_the_log_is_refused_where_it_comes_from(
             with pytest.raises(MessageSizeTooLargeError):
                 await ours.send_and_wait(name, b"\xff" * 10_000_000, KEY)
             assert await records_of(settings, topic) == []
+
+
+async def test_records_of_10_mb_that_reach_the_log_all_the_same(settings: RuntimeSettings, pool: Pool) -> None:
+    """A broker measures what is sent, so a compressed record gets in, and a topic's limit may have been raised. Each is
+    one dead letter: whole in the table, cut on the topic, which takes no more. What stands after them counts.
+    """
+    home = partition_of(KEY, settings.partitions)
+    huge = b"\xff" * 10_000_000
+    async with AIOKafkaProducer(**connection(settings), max_request_size=20_000_000, compression_type="lz4") as sender:
+        for topic in INPUT_TOPICS:
+            name = settings.topic(topic)
+            before, after = (encode_cloudevent(event, RULES) for event in GOOD[topic])
+            await sender.send_and_wait(name, before, KEY, partition=home)
+            await sender.send_and_wait(name, huge, KEY, partition=home)
+            await sender.send_and_wait(name, before, huge, partition=home)
+            await sender.send_and_wait(name, b"{", KEY, partition=home, headers=[("huge", huge)])
+            await sender.send_and_wait(name, after, KEY, partition=home)
+    async with admin_client(settings) as admin:
+        [reviews] = [definition for definition in INPUT if definition.name == "reviews"]
+        raised = reviews.config(settings) | {"max.message.bytes": "20000000"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic("reviews"), raised)])
+    async with AIOKafkaProducer(**connection(settings), max_request_size=20_000_000) as sender:
+        await eventually(lambda: sent(sender, settings.topic("reviews"), huge, home))
+
+    await work_off(settings, pool, 5 * len(INPUT_TOPICS) + 1)
+
+    letters = await pool.fetch("SELECT topic, reason, key, value, headers::text FROM dead_letters")
+    expected = {(topic, reason) for topic in INPUT_TOPICS for reason in ("too_large", "key_mismatch", "malformed_json")}
+    assert {(row["topic"], row["reason"]) for row in letters} == expected
+    assert len(letters) == len(expected) + 1
+    assert all(len(row["key"]) + len(row["value"]) + len(row["headers"]) > len(huge) for row in letters)
+    events = [event for pair in GOOD.values() for event in pair]
+    assert await LiveResults(pool).buckets() == replayed(events, Calendar.load()).buckets()
+    bodies = [decode_dead_letter(record.value) for record in await records_of(settings, "dead-letters")]
+    assert len(bodies) == len(letters)
+    for body in bodies:
+        key, value, kept = body.original()
+        assert max(len(key or b""), len(value or b"")) <= KEPT_BYTES
+        assert kept == ()
+        assert body.left_out_bytes >= len(huge) - KEPT_BYTES
+
+
+async def sent(sender: AIOKafkaProducer, topic: str, value: bytes, partition: int) -> bool:
+    """False while the broker's limit isn't raised yet."""
+    try:
+        await sender.send_and_wait(topic, value, KEY, partition=partition)
+    except MessageSizeTooLargeError:
+        return False
+    return True
