@@ -46,14 +46,8 @@ from qos_runtime.tracing import start_tracing
 
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
-<<<<<<< HEAD
-    _collect_seldom()
     registry, health = CollectorRegistry(), Health()
     calendar, rules = _calendar(settings), _criteria(settings)
-=======
-    clock, registry, health = SystemClock(), CollectorRegistry(), Health()
-    calendar = Calendar.load(settings.calendar, settings.time_zone)
->>>>>>> pressure
     tracing = start_tracing(settings, service="qos-processing")
     pool = await create_pool(
         settings.database_url,
@@ -136,7 +130,6 @@ def _leader(
     publication = RulebookPublication(transactions, clock=clock, outgoing=outgoing)
     totals = Totals(transactions)
     retention = Retention(transactions, clock=clock)
-<<<<<<< HEAD
     tasks = [
         horizon.run,
         publisher.run,
@@ -167,14 +160,3 @@ def _criteria(settings: ProcessingSettings) -> Criteria:
 async def _check_rulebooks(calendar: Calendar, rules: Criteria, connection: Connection, _doubtful: bool) -> None:
     """A worker that may not add to the live results says so at once, and not with the first event."""
     await rulebooks.check_live(connection, calendar, of_criteria(rules))
-
-
-def _collect_seldom() -> None:
-    """A fold makes tens of thousands of objects and no cycles: looking for cycles every 700 objects took a tenth of
-    the worker's time. What was made at the start lives as long as the process."""
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
-=======
-    tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
-    return Leader(settings.database_url, tasks)
->>>>>>> pressure
