@@ -83,9 +83,9 @@ class Terminal:
 def terminal(environment: Mapping[str, str], directory: Path) -> Iterator[Terminal]:
     """A shell in `directory` that stops at the first command that fails. It finds the project's programs.
 
-    Of this process's environment it has nothing but HOME and PATH.
+    Of this process's environment it has nothing but HOME and PATH; a PATH of `environment` comes before that.
     """
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = ":".join([*filter(None, [environment.get("PATH")]), str(Path(sys.executable).parent), os.environ["PATH"]])
     with subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-euo", "pipefail"],
         stdin=subprocess.PIPE,

@@ -13,7 +13,8 @@ from time import monotonic
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.log_shares import RECORDS_AT_ONCE
-from qos_processing.rebuild.rebuilding import Options, Rebuild, drop_old
+from qos_processing.rebuild.filling import Options
+from qos_processing.rebuild.rebuilding import Rebuild, drop_old
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
@@ -29,9 +30,10 @@ _TELL_EVERY_SECONDS = 5.0
 
 
 class Telling:
-    """Logs how far the rebuild is, now and then, and how long the step will still take at the pace it has."""
+    """Logs how far it is, now and then, and how long the step will still take at the pace it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, event: str) -> None:
+        self._event = event
         self._step, self._began, self._next = "", 0.0, 0.0
 
     def __call__(self, step: str, done: int, total: int) -> None:
@@ -41,25 +43,35 @@ class Telling:
         if now >= self._next:
             self._next = now + _TELL_EVERY_SECONDS
             left = round((now - self._began) * (total - done) / done) if done else None
-            _log.info("rebuilding", step=step, done=done, total=total, seconds_left=left)
+            _log.info(self._event, step=step, done=done, total=total, seconds_left=left)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m qos_processing.rebuild", description=__doc__)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="loaders at a time (default: cores)")
+    add_loading_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="there is room on the database's disk: don't look")
+    parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
+    return parser.parse_args()
+
+
+def add_loading_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many processes load, and how much each of them holds."""
+    parser.add_argument(
+        "--processes", type=_at_least_one, default=os.cpu_count() or 1, help="loaders at a time (default: cores)"
+    )
     parser.add_argument(
         "--records-in-memory",
-        type=int,
+        type=_at_least_one,
         default=RECORDS_AT_ONCE,
         help=f"so many records a loader holds, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
     )
-    parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
-    given = parser.parse_args()
-    for name in ("processes", "records_in_memory"):
-        if getattr(given, name) < 1:
-            parser.error(f"--{name.replace('_', '-')}: at least 1")
-    return given
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:
@@ -71,7 +83,7 @@ async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:
         calendar=Calendar.load(settings.calendar, settings.time_zone),
         clock=SystemClock(),
         options=Options(given.processes, given.records_in_memory, room_is_there=given.yes),
-        progress=Telling(),
+        progress=Telling("rebuilding"),
     )
     await rebuild.run()
 
