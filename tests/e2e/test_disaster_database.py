@@ -79,7 +79,8 @@ async def story(settings: RuntimeSettings, system: System, shell: Terminal) -> N
     await lose(settings)
     await eventually(lambda: worker.exit_code is not None, within=120)
     assert worker.exit_code == 1
-    assert worker.events("worker_crashed")
+    (crashed,) = worker.events("worker_crashed")
+    assert "does not exist: make it" in crashed["error"]
     send(system, TRAFFIC, meanwhile[:10])
 
     preamble = commands(DISASTER, "# Disaster recovery")[0]
