@@ -16,6 +16,7 @@ from qos_local.offline import fold_command
 from qos_local.results import (
     publish_command,
     rebuild_command,
+    recover_command,
     repartition_command,
     restate_command,
     restore_log_command,
@@ -50,6 +51,7 @@ rebuild_command.register(app)
 restore_log_command.register(app)
 app.add_typer(repartition_command.app, name="repartition")
 restate_command.register(app)
+recover_command.register(app)
 publish_command.register(app)
 
 

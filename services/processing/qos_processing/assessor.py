@@ -19,7 +19,7 @@ from qos_processing import (
     postgres_registry,
     rulebooks,
 )
-from qos_processing.assessing import Assessed, Assessing
+from qos_processing.assessing import Assessed, Assessing, digest_of_news
 from qos_processing.outgoing import Outgoing
 from qos_processing.ports import Message
 from qos_processing.postgres import PartitionState
@@ -216,38 +216,40 @@ class LevelAssessor:
         confirmed: list[str] = []
         for procedure_id, result in live.items():
             known = stored.get(procedure_id)
-            same = known is not None and known.digest == result.digest
+            settled, daily_digest, changed = (None if known is None else known.settled), None, None
+            cause: Cause | None = None
+            if known is None or known.digest != digest_of_news(result.digest, settled):
+                by_others = known is not None and known.made_with != self._assessing.made_with()
+                cause = "restatement" if by_others or procedure_id in restated else None
+            if procedure_id in daily:
+                why: Cause | None = "restatement" if known is not None and known.restated else cause
+                settled, changed = settle(settled, daily[procedure_id].assessment, self._settling_days, why)
+                daily_digest = daily[procedure_id].digest
+            digest = digest_of_news(result.digest, settled)
+            same = known is not None and known.digest == digest
             if same and known is not None and known.as_of == result.assessment.as_of and procedure_id not in daily:
                 confirmed.append(procedure_id)
                 continue
             # A time: it grows even if a database is restored from a backup, and readers drop what is older.
             revision = max(0 if known is None else known.revision + 1, int(now.timestamp() * 1000))
-            cause: Cause | None = None
+            # The change before the assessment that settles it: if only the one is sent and the database is lost, the
+            # change is found, and told, again.
+            if changed is not None:
+                messages.append(self._outgoing.level_changed(daily[procedure_id].organisation_id, changed, now))
             if known is not None and same:
                 revision = known.revision
             else:
-                by_others = known is not None and known.made_with != self._assessing.made_with()
-                cause = "restatement" if by_others or procedure_id in restated else None
                 messages.append(
-                    self._outgoing.assessed(result.organisation_id, result.assessment, revision, now, cause)
+                    self._outgoing.assessed(result.organisation_id, result.assessment, settled, revision, now, cause)
                 )
-            settled, daily_digest = None, None
-            if procedure_id in daily:
-                of_the_day = daily[procedure_id]
-                previous = None if known is None else known.settled
-                why: Cause | None = "restatement" if known is not None and known.restated else cause
-                settled, changed = settle(previous, of_the_day.assessment, self._settling_days, why)
-                daily_digest = of_the_day.digest
-                if changed is not None:
-                    messages.append(self._outgoing.level_changed(of_the_day.organisation_id, changed, now))
             rows.append(
                 LevelsRow(
                     assessment=result.assessment,
                     revision=revision,
-                    digest=result.digest,
-                    settled=settled,
+                    digest=digest,
+                    settled=settled if procedure_id in daily else None,
                     daily_digest=daily_digest,
-                    restated=cause is not None and settled is None,
+                    restated=cause is not None and procedure_id not in daily,
                 )
             )
         news = [

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from qos_domain.assessment import Assessment, Cause, LevelChange, LevelChanged
+from qos_domain.assessment import Assessment, Cause, LevelChange, LevelChanged, Settled
 from qos_domain.case import CaseKey
 from qos_domain.publication_events import (
     TYPE_OF_DATA,
@@ -61,7 +61,8 @@ class SlaData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class LevelsData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The data of an assessment; of two of one procedure, the one with the greater `revision` holds.
 
-    `cause`: what changed it since the one before, if it wasn't an event.
+    `settled`: the settled levels as they stood then; left out before the first daily assessment. `cause`: what changed
+    it since the one before, if it wasn't an event.
     """
 
     procedure_id: str
@@ -69,6 +70,7 @@ class LevelsData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: int
     assessment: Assessment
     cause: Cause | None = None
+    settled: Settled | None = None
 
 
 class LevelChangedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +126,7 @@ class ToldOfLevels:
     time: datetime
     revision: int
     assessment: Assessment
+    settled: Settled | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Outgoing:
         kind = event.type.removeprefix(self._type_prefix).removesuffix(".v1")
         if kind == "level.assessed":
             levels = msgspec.json.decode(event.data, type=LevelsData)
-            return ToldOfLevels(event.id, event.time, levels.revision, levels.assessment)
+            return ToldOfLevels(event.id, event.time, levels.revision, levels.assessment, levels.settled)
         said = _SAID.get(kind)
         if said is None:
             return ToldOtherwise(event.id)
@@ -185,11 +188,12 @@ class Outgoing:
         self,
         organisation_id: str,
         assessment: Assessment,
+        settled: Settled | None,
         revision: int,
         now: datetime,
         cause: Cause | None = None,
     ) -> Message:
-        """The latest assessment of a procedure."""
+        """The latest assessment of a procedure, and its settled levels."""
         procedure_id = assessment.procedure_id
         data = LevelsData(
             procedure_id=procedure_id,
@@ -197,6 +201,7 @@ class Outgoing:
             revision=revision,
             assessment=assessment,
             cause=cause,
+            settled=settled,
         )
         name = f"level:{procedure_id}:{revision}"
         return self._message(QOS_LEVELS, name, "level.assessed", now, procedure_id, procedure_id, data)
