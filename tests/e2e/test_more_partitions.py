@@ -1,4 +1,4 @@
-"""From four partitions to twelve while events arrive: copied, killed, copied on, swapped, and every figure is the same."""
+"""From four partitions to twelve while events arrive: copied, killed, copied on, swapped, each figure the same."""
 
 import os
 import signal
