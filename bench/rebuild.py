@@ -28,7 +28,8 @@ from bench.ground import addresses, database, topics
 from bench.throughput import Rate
 from qos_domain.calendar import Calendar
 from qos_local.stack.stack import Addresses
-from qos_processing.rebuild.rebuilding import Options, Rebuild
+from qos_processing.rebuild.filling import Options
+from qos_processing.rebuild.rebuilding import Rebuild
 from qos_runtime.clock import SystemClock
 from qos_runtime.settings import RuntimeSettings
 

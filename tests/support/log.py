@@ -1,7 +1,7 @@
 """A log in memory, keyed and partitioned as producers do it, that is cut into batches as a worker would fetch it."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from random import Random
 
@@ -43,6 +43,10 @@ class Log:
         records = self._records[topic, partition]
         records.append(Record(key, value, headers, len(records), int(at.timestamp() * 1000)))
         return records[-1]
+
+    def hand_out_again(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """`new` goes on from these offsets; from 0 where there is none."""
+        self._handed_out = defaultdict(int, offsets)
 
     def batch(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Batch:
         """The batch of the offsets from `start` to before `end`, whether or not it was handed out."""

@@ -13,7 +13,13 @@ from qos_local.demo import command as demo_command
 from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
-from qos_local.results import rebuild_command, repartition_command, restore_log_command, verify_command
+from qos_local.results import (
+    rebuild_command,
+    recover_command,
+    repartition_command,
+    restore_log_command,
+    verify_command,
+)
 from qos_local.simulation import command as simulate_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
@@ -40,6 +46,7 @@ dashboards_command.register(app)
 traffic_command.register(app)
 verify_command.register(app)
 rebuild_command.register(app)
+recover_command.register(app)
 restore_log_command.register(app)
 app.add_typer(repartition_command.app, name="repartition")
 

@@ -5,8 +5,8 @@ late facts show that it never breached. A breach that stands on another date tha
 Figures don't depend on any of this (architecture, decision 6).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, TypeAlias
 
@@ -18,6 +18,12 @@ AnnouncementType: TypeAlias = Literal["sla.due_soon", "sla.breached", "sla.recov
 
 IMMEDIATELY = datetime(2000, 1, 1, tzinfo=UTC)
 BACKFILL_DAYS = 7
+_SAID: Mapping[AnnouncementType, Said] = {
+    "sla.due_soon": "due_soon",
+    "sla.breached": "breached",
+    "sla.recovered": "recovered",
+    "sla.breach_retracted": "retracted",
+}
 _TOLD = frozenset({"breached", "recovered"})
 _ENDED_OR_OPEN = frozenset({"open", "stopped", "withdrawn"})
 _TICK = timedelta(microseconds=1)
@@ -75,6 +81,23 @@ def announce(
         say("sla.due_soon", case.breach_date, None)
         said, about = "due_soon", case.breach_date
     return announcements, Announced(said, about, count + len(announcements))
+
+
+def heard(announced: Announced, kind: AnnouncementType, number: int, breach_date: date | None) -> Announced:
+    """What was said of a case by the messages that were read so far, and by this one; they may come in any order."""
+    return Announced(_SAID[kind], breach_date, number) if number > announced.count else announced
+
+
+def presume(case: CaseRow | None, as_of: datetime, calendar: Calendar, number: int) -> Announced:
+    """What must have been said of a case by `as_of`, where the messages that said it are gone.
+
+    It is what a sweep at that instant would have said. What is said next has the number after `number`: one that none
+    of the forgotten ones had.
+    """
+    if case is None:
+        return Announced(count=number)
+    _, after = announce(case, NOTHING_YET, as_of, calendar)
+    return replace(after, count=number)
 
 
 def next_look(

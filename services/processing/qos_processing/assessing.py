@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from qos_domain.assessment import Assessment, Provenance, assess
+from qos_domain.assessment import Assessment, Provenance, Settled, assess
 from qos_domain.calendar import Calendar
 from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.criteria import Criteria
@@ -67,7 +67,7 @@ class Assessing:
                 continue
             found = evidence.get(procedure_id, NO_EVIDENCE)
             assessment = assess(self._assessor, version, found, as_of=as_of, provenance=provenance)
-            assessed[procedure_id] = Assessed(version.organisation_id, assessment, _digest(assessment))
+            assessed[procedure_id] = Assessed(version.organisation_id, assessment, digest_of(assessment))
         return assessed
 
     def _provenance(self, partition: int) -> Provenance:
@@ -80,6 +80,23 @@ class Assessing:
         return Provenance(calendar=self._calendar.version, logic_version=LOGIC_VERSION, freshness=fresh)
 
 
-def _digest(assessment: Assessment) -> bytes:
+_DIGESTED = msgspec.json.Encoder(order="deterministic")
+_ASSESSMENT = msgspec.json.Decoder(Assessment)
+
+
+def digest_of(assessment: Assessment) -> bytes:
+    """Of all that an assessment says but for when it was made and how fresh the data was.
+
+    The same of one that was read from JSON, where 1 has become 1.0.
+    """
     said = replace(assessment, as_of=date.min, lineage=replace(assessment.lineage, freshness=None))
-    return blake2b(msgspec.json.encode(said), digest_size=16).digest()
+    return _blake(_DIGESTED.encode(_ASSESSMENT.decode(_DIGESTED.encode(said))))
+
+
+def digest_of_news(assessment: bytes, settled: Settled | None) -> bytes:
+    """Of what `qos-levels` tells of a procedure: an assessment (its digest) and the settled levels, not their day."""
+    return _blake(assessment + _DIGESTED.encode(None if settled is None else settled.levels))
+
+
+def _blake(said: bytes) -> bytes:
+    return blake2b(said, digest_size=16).digest()

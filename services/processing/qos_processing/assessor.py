@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from qos_domain.assessment import SETTLING_DAYS, settle
 from qos_processing import postgres, postgres_announcements, postgres_levels, postgres_outbox, postgres_registry
-from qos_processing.assessing import Assessed, Assessing
+from qos_processing.assessing import Assessed, Assessing, digest_of_news
 from qos_processing.outgoing import Outgoing
 from qos_processing.ports import Message
 from qos_processing.postgres import PartitionState
@@ -185,7 +185,12 @@ class LevelAssessor:
         confirmed: list[str] = []
         for procedure_id, result in live.items():
             known = stored.get(procedure_id)
-            same = known is not None and known.digest == result.digest
+            settled, daily_digest, changed = (None if known is None else known.settled), None, None
+            if procedure_id in daily:
+                settled, changed = settle(settled, daily[procedure_id].assessment, self._settling_days)
+                daily_digest = daily[procedure_id].digest
+            digest = digest_of_news(result.digest, settled)
+            same = known is not None and known.digest == digest
             if same and known is not None and known.as_of == result.assessment.as_of and procedure_id not in daily:
                 confirmed.append(procedure_id)
                 continue
@@ -194,21 +199,16 @@ class LevelAssessor:
             if known is not None and same:
                 revision = known.revision
             else:
-                messages.append(self._outgoing.assessed(result.organisation_id, result.assessment, revision, now))
-            settled, daily_digest = None, None
-            if procedure_id in daily:
-                of_the_day = daily[procedure_id]
-                previous = None if known is None else known.settled
-                settled, changed = settle(previous, of_the_day.assessment, self._settling_days)
-                daily_digest = of_the_day.digest
-                if changed is not None:
-                    messages.append(self._outgoing.level_changed(of_the_day.organisation_id, changed, now))
+                assessed = self._outgoing.assessed(result.organisation_id, result.assessment, settled, revision, now)
+                messages.append(assessed)
+            if changed is not None:
+                messages.append(self._outgoing.level_changed(daily[procedure_id].organisation_id, changed, now))
             rows.append(
                 LevelsRow(
                     assessment=result.assessment,
                     revision=revision,
-                    digest=result.digest,
-                    settled=settled,
+                    digest=digest,
+                    settled=settled if procedure_id in daily else None,
                     daily_digest=daily_digest,
                 )
             )

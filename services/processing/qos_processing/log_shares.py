@@ -1,6 +1,6 @@
 """The log from its beginning, a share at a time: what a rebuild folds, and what a verification compares with."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.case import CaseKey, case_key
 from qos_domain.errors import TransientFailure
-from qos_domain.events import Event
+from qos_domain.events import INPUT_TOPICS, Event
 from qos_domain.facts import NO_FACTS, Fact, Facts, fact_of, join
 from qos_domain.procedures import Procedure
 from qos_domain.registry import History
@@ -25,6 +25,7 @@ RECORDS_AT_ONCE = 500_000
 """So many records of a share are held in memory, some 0.6 kB each: a partition number with more has several shares."""
 
 _POLL_MS = 500
+_NEVER_MS = 2**63
 _MOST_RECORDS = 20_000
 _FETCH_BYTES = 8_388_608
 
@@ -63,11 +64,18 @@ def shares(offsets: Mapping[tuple[str, int], int], *, at_once: int = RECORDS_AT_
 
 @dataclass(slots=True)
 class Told:
-    """What the records of a share say: the facts of its cases, the facts of its procedures, how many were refused."""
+    """What the records of a share say: the facts of its cases, the facts of its procedures, how many were refused.
+
+    `earlier`: what they said before an instant, where that was asked for; `refused_since`: the refused ones that were
+    appended at or after another; `last_appended_ms`: when the last one of each topic was, whatever the share.
+    """
 
     cases: dict[CaseKey, list[Fact]] = field(default_factory=dict)
     procedures: dict[str, list[Fact]] = field(default_factory=dict)
     refused: int = 0
+    earlier: "Told | None" = None
+    refused_since: list[DeadLetter] = field(default_factory=list)
+    last_appended_ms: dict[str, int] = field(default_factory=dict)
 
     def registry_facts(self, procedure_id: str) -> Facts:
         return join(NO_FACTS, self.procedures.get(procedure_id, ()))
@@ -84,44 +92,52 @@ class LogReader:
         self._consumer = consumer
         self._rules = AcceptanceRules(type_prefix=settings.event_type_prefix)
 
-    async def tell(self, share: Share, *, progress: Callable[[int], None] = lambda _: None) -> Told:
-        """All that a share says. `progress` is told how many more records were read.
+    async def tell(
+        self,
+        share: Share,
+        *,
+        progress: Callable[[int], None] = lambda _: None,
+        earlier_than_ms: int = 0,
+        refused_since_ms: int = _NEVER_MS,
+    ) -> Told:
+        """All that a share says. `progress` is told how many more records were read; both instants are append times in
+        milliseconds since 1970 (see `Told`).
 
         Raises LogMismatch when the log has lost its beginning or doesn't reach that far, TransientFailure when the
         broker is away.
         """
-        told = Told()
+        told = Told(earlier=Told() if earlier_than_ms else None)
         async for batch in self.batches(share.partition, dict.fromkeys(share.until, 0), share.until):
             for record in batch.records:
                 if share.holds(record.key or b""):
-                    self._add(told, batch, record)
+                    event = self.accepted(batch, record)
+                    _add(told, event)
+                    if told.earlier is not None and record.appended_ms < earlier_than_ms:
+                        _add(told.earlier, event)
+                    if isinstance(event, DeadLetter) and record.appended_ms >= refused_since_ms:
+                        told.refused_since.append(event)
+            if batch.records:
+                told.last_appended_ms[batch.topic] = batch.records[-1].appended_ms
             progress(len(batch.records))
         return told
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """Where the log ends now, by topic (base name) and partition. Raises TransientFailure."""
+        partitions = {
+            TopicPartition(self._settings.topic(topic), number): (topic, number)
+            for topic in INPUT_TOPICS
+            for number in range(self._settings.partitions)
+        }
+        try:
+            ends = await self._consumer.end_offsets(list(partitions))
+        except KafkaError as error:
+            raise TransientFailure(f"the ends of the log are not known ({type(error).__name__})") from error
+        return {position: ends[tp] for tp, position in partitions.items()}
 
     def accepted(self, batch: Batch, record: Record) -> Event | DeadLetter:
         return accept_record(
             batch.topic, batch.partition, record, rules=self._rules, partitions=self._settings.partitions
         )
-
-    def _add(self, told: Told, batch: Batch, record: Record) -> None:
-        event = self.accepted(batch, record)
-        if isinstance(event, DeadLetter):
-            told.refused += 1
-        elif isinstance(event.data, Procedure):
-            told.procedures.setdefault(event.data.procedure_id, []).append(fact_of(event))
-        else:
-            told.cases.setdefault(case_key(event), []).append(fact_of(event))
-
-    async def ends(self, positions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Where the log of each (topic's base name, partition) ends now. Raises TransientFailure."""
-        wanted = {
-            TopicPartition(self._settings.topic(topic), partition): (topic, partition) for topic, partition in positions
-        }
-        try:
-            found = await self._consumer.end_offsets(list(wanted))
-        except KafkaError as error:
-            raise TransientFailure(f"the ends of the log are not known ({type(error).__name__})") from error
-        return {wanted[tp]: end for tp, end in found.items()}
 
     async def batches(self, partition: int, begin: Mapping[str, int], until: Mapping[str, int]) -> AsyncIterator[Batch]:
         """The records of a partition number from `begin` to before `until`, both by topic, as they come."""
@@ -158,6 +174,15 @@ class LogReader:
         self._consumer.assign(partitions)
         for tp, topic in topics.items():
             self._consumer.seek(tp, begin[topic])
+
+
+def _add(told: Told, event: Event | DeadLetter) -> None:
+    if isinstance(event, DeadLetter):
+        told.refused += 1
+    elif isinstance(event.data, Procedure):
+        told.procedures.setdefault(event.data.procedure_id, []).append(fact_of(event))
+    else:
+        told.cases.setdefault(case_key(event), []).append(fact_of(event))
 
 
 def _batch(topic: str, partition: int, found: "Sequence[ConsumerRecord[bytes, bytes]]", until: int) -> Batch:

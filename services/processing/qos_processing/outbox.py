@@ -63,16 +63,7 @@ class Publisher:
 
     def producer(self) -> AIOKafkaProducer:
         """A transactional producer under the deployment's id; its start fences those before it. Not started."""
-        return AIOKafkaProducer(
-            **kafka_connection(self._settings),
-            client_id="qos-publisher",
-            transactional_id=f"{self._settings.topic_prefix}qos-publisher",
-            acks="all",
-            compression_type="lz4",
-            max_batch_size=131_072,
-            max_request_size=MAX_DEAD_LETTER_BYTES,
-            request_timeout_ms=15_000,
-        )
+        return fencing_producer(self._settings)
 
     async def publish(self, producer: AIOKafkaProducer) -> int:
         """Send the oldest messages in one Kafka transaction, then take them out; how many they were."""
@@ -101,3 +92,19 @@ class Publisher:
             await postgres_outbox.remove(connection, sent)
 
         await self._transactions.run(remove)
+
+
+def fencing_producer(settings: RuntimeSettings) -> AIOKafkaProducer:
+    """A transactional producer under the deployment's id. Not started: its start fences those before it, and ends what
+    they have left open.
+    """
+    return AIOKafkaProducer(
+        **kafka_connection(settings),
+        client_id="qos-publisher",
+        transactional_id=f"{settings.topic_prefix}qos-publisher",
+        acks="all",
+        compression_type="lz4",
+        max_batch_size=131_072,
+        max_request_size=MAX_DEAD_LETTER_BYTES,
+        request_timeout_ms=15_000,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qos_domain.assessment import Assessment, LevelChanged
+from qos_domain.assessment import Assessment, LevelChanged, Settled
 from qos_domain.case import CaseKey
 from qos_domain.rows import CaseRow
 from qos_processing.announcing import Announcement
@@ -48,12 +48,16 @@ class SlaData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LevelsData(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of an assessment; of two of one procedure, the one with the greater `revision` holds."""
+    """The data of an assessment; of two of one procedure, the one with the greater `revision` holds.
+
+    `settled`: the settled levels as they stood then; null before the first daily assessment.
+    """
 
     procedure_id: str
     organisation_id: str
     revision: int
     assessment: Assessment
+    settled: Settled | None = None
 
 
 class LevelChangedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,11 +96,17 @@ class Outgoing:
         name = f"sla:{procedure_id}:{application_id}:{announcement.number}"
         return self._message(SLA_EVENTS, name, announcement.type, now, procedure_id, application_id, data)
 
-    def assessed(self, organisation_id: str, assessment: Assessment, revision: int, now: datetime) -> Message:
-        """The latest assessment of a procedure."""
+    def assessed(
+        self, organisation_id: str, assessment: Assessment, settled: Settled | None, revision: int, now: datetime
+    ) -> Message:
+        """The latest assessment of a procedure, and its settled levels."""
         procedure_id = assessment.procedure_id
         data = LevelsData(
-            procedure_id=procedure_id, organisation_id=organisation_id, revision=revision, assessment=assessment
+            procedure_id=procedure_id,
+            organisation_id=organisation_id,
+            revision=revision,
+            assessment=assessment,
+            settled=settled,
         )
         name = f"level:{procedure_id}:{revision}"
         return self._message(QOS_LEVELS, name, "level.assessed", now, procedure_id, procedure_id, data)

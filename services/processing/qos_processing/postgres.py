@@ -19,10 +19,13 @@ from qos_processing.transactions import Connection
 
 
 class NoLiveGeneration(BrokenInvariant):
-    """The database has no generation of tables that is live: it was never migrated, or a swap was left half done."""
+    """The database has no generation of tables that is live: it was never migrated, or is being recovered."""
 
     def __init__(self) -> None:
-        super().__init__("no live generation of tables: run `python -m qos_processing.migrate`")
+        super().__init__(
+            "no live generation of tables: run `python -m qos_processing.migrate`; or, where a database that was lost"
+            " is being recovered, let `qos recover` end, or run it again"
+        )
 
 
 @dataclass(frozen=True, slots=True)

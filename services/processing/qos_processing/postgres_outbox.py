@@ -44,6 +44,11 @@ _WRITE_DEAD_LETTERS = """
         created_at = excluded.created_at, state = 'open', decided_by = NULL, decided_at = NULL
     WHERE dead_letters.appended_at <> excluded.appended_at
 """
+_KNOWN_DEAD_LETTERS = """
+    SELECT d.topic, d."offset" FROM dead_letters d
+    JOIN unnest($2::text[], $3::bigint[]) AS n (topic, "offset") ON d.topic = n.topic AND d."offset" = n."offset"
+    WHERE d.partition = $1
+"""
 _COUNT_OPEN_DEAD_LETTERS = """
     SELECT count(*) FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND state = 'open'
 """
@@ -129,6 +134,22 @@ async def write_dead_letters(connection: Connection, letters: Sequence[DeadLette
         strict=True,
     )
     await connection.execute(_WRITE_DEAD_LETTERS, letters[0].topic, letters[0].partition, now, *columns)
+
+
+async def bury_unknown(
+    connection: Connection, state: PartitionState, letters: Sequence[DeadLetter], now: datetime
+) -> None:
+    """Keep the dead letters of a partition number that aren't kept yet, and put them into the outbox."""
+    places = [(letter.topic, letter.record.offset) for letter in letters]
+    found = await connection.fetch(_KNOWN_DEAD_LETTERS, state.partition, *zip(*places, strict=True))
+    known = set(map(tuple, found))
+    by_topic: dict[str, list[DeadLetter]] = {}
+    for letter, place in zip(letters, places, strict=True):
+        if place not in known:
+            by_topic.setdefault(letter.topic, []).append(letter)
+    for unknown in by_topic.values():
+        await write_dead_letters(connection, unknown, now)
+        await append(connection, state, [letter.message() for letter in unknown], now)
 
 
 async def count_open_dead_letters(connection: Connection, topic: str, partition: int, from_offset: int) -> int:

@@ -1,47 +1,15 @@
 """A log in Kafka, and a service in this process that reads the same log from memory: what one has, the other has."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
-from qos_domain.calendar import Calendar
-from qos_domain.events import Event
-from qos_processing.rebuild.rebuilding import Options, Progress, Rebuild, Rebuilt
-from qos_runtime.clock import SystemClock
-from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import create_topics
-from support.live_results import LiveResults, append
-from support.processing import Processing, processing
-
-PARTITIONS = 2
-
-
-@dataclass
-class Ground:
-    """`settings` of everything, a service that processes what `receive` appends, and what is live."""
-
-    settings: RuntimeSettings
-    p: Processing
-    live: LiveResults
-
-    async def receive(self, *events: Event) -> None:
-        await append(self.settings, events)
-        await self.p.receive(*events)
-
-    async def rebuild(self, kind: type[Rebuild] = Rebuild, progress: Progress = lambda *_: None) -> Rebuilt:
-        """In small shares, by two processes."""
-        options = Options(processes=2, at_once=12)
-        calendar, clock = Calendar.load(), SystemClock()
-        return await kind(self.settings, calendar=calendar, clock=clock, options=options, progress=progress).run()
+from support.ground import Ground, standing_on
 
 
 @pytest.fixture
 async def ground(runtime_settings: RuntimeSettings) -> AsyncIterator[Ground]:
     """At noon of 20 May 2025 in Tokyo, for the service in this process."""
-    settings = runtime_settings.model_copy(update={"partitions": PARTITIONS})
-    async with admin_client(settings) as admin:
-        await create_topics(admin, settings)
-    async with processing(settings.database_url, partitions=PARTITIONS) as p:
-        yield Ground(settings, p, LiveResults(p.pool))
+    async with standing_on(runtime_settings) as ground:
+        yield ground

@@ -10,8 +10,7 @@ from qos_processing.ports import LogMismatch
 from qos_processing.rebuild import disk
 from qos_processing.rebuild.refusals import AlreadyRebuilding, RebuildFailed, TooLittleDisk
 from support.builders import registered
-
-from .conftest import Ground
+from support.ground import Ground
 
 pytestmark = pytest.mark.real
 

@@ -13,10 +13,9 @@ from qos_processing.verify.verification import Scope
 from qos_runtime.kafka import partition_of
 from support.builders import happened, registered, tokyo
 from support.eventually import eventually
+from support.ground import Ground
 from support.processing import replayed
 from support.verifying import verifier
-
-from .conftest import Ground
 
 pytestmark = pytest.mark.real
 

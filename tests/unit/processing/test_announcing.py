@@ -1,6 +1,7 @@
 """What is said of a case's due date, as dated stories; and that the sweep looks exactly when there is something."""
 
 from datetime import date, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from qos_domain.calendar import Calendar
 from qos_domain.rows import CaseRow
-from qos_processing.announcing import NOTHING_YET, Announced, announce, next_look
+from qos_processing.announcing import NOTHING_YET, Announced, Announcement, announce, heard, next_look, presume
 from support.builders import tokyo
 
 CALENDAR = Calendar.load()
@@ -196,3 +197,38 @@ def test_each_announcement_has_its_own_number(row: CaseRow, now: datetime) -> No
     announcements, after = announce(row, Announced("due_soon", None, 4), now, CALENDAR)
     assert [one.number for one in announcements] == list(range(5, 5 + len(announcements)))
     assert after.count == 4 + len(announcements)
+
+
+# --- after a loss: what was said is known from the messages, or presumed
+
+
+@given(
+    st.lists(st.tuples(rows(), instants), min_size=1, max_size=5).map(lambda story: sorted(story, key=lambda s: s[1])),
+    st.randoms(use_true_random=False),
+)
+def test_whoever_has_read_all_messages_says_what_would_have_been_said(
+    story: list[tuple[CaseRow, datetime]], random: Random
+) -> None:
+    said, messages = NOTHING_YET, list[Announcement]()
+    for row, now in story:
+        random.shuffle(messages)  # and some come twice
+        read = NOTHING_YET
+        for one in (*messages, *messages[:1]):
+            read = heard(read, one.type, one.number, one.breach_date)
+        assert (read.said, read.count) == (said.said, said.count)
+        announcements, said = announce(row, said, now, CALENDAR)
+        assert announce(row, read, now, CALENDAR) == (announcements, said)
+        messages += announcements
+
+
+@given(rows(), instants, st.integers(0, 400))
+def test_what_was_to_be_said_by_then_is_presumed_and_not_said_again(row: CaseRow, then: datetime, days: int) -> None:
+    expected, after = announce(row, NOTHING_YET, then, CALENDAR)
+    presumed = presume(row, then, CALENDAR, 29_000_000)
+    assert (presumed.said, presumed.breach_date) == (after.said, after.breach_date)
+    assert announce(row, presumed, then, CALENDAR)[0] == []
+    later = announce(row, presumed, then + timedelta(days=days), CALENDAR)[0]
+    assert [one.number for one in later] == list(range(29_000_001, 29_000_001 + len(later)))
+    would_be = announce(row, after, then + timedelta(days=days), CALENDAR)[0]
+    assert [one.type for one in later] == [one.type for one in would_be]
+    assert len(expected) == after.count

@@ -14,7 +14,8 @@ from qos_local.results.steps import Steps
 from qos_local.stack.errors import StackFailed
 from qos_processing.log_shares import RECORDS_AT_ONCE
 from qos_processing.rebuild.__main__ import EXIT_FAILED, EXIT_REFUSED
-from qos_processing.rebuild.rebuilding import Options, Rebuild, Rebuilt, drop_old
+from qos_processing.rebuild.filling import Options
+from qos_processing.rebuild.rebuilding import Rebuild, Rebuilt, drop_old
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured

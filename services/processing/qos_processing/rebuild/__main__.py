@@ -12,7 +12,8 @@ import sys
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.log_shares import RECORDS_AT_ONCE
-from qos_processing.rebuild.rebuilding import Options, Rebuild, drop_old
+from qos_processing.rebuild.filling import Options
+from qos_processing.rebuild.rebuilding import Rebuild, drop_old
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
 from qos_processing.telling import Telling
 from qos_runtime.clock import SystemClock
@@ -29,20 +30,30 @@ _log = get_logger(__name__)
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m qos_processing.rebuild", description=__doc__)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="loaders at a time (default: cores)")
+    add_loading_arguments(parser)
     parser.add_argument("--yes", action="store_true", help="there is room on the database's disk: don't look")
+    parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
+    return parser.parse_args()
+
+
+def add_loading_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many processes load, and how much each of them holds."""
+    parser.add_argument(
+        "--processes", type=_at_least_one, default=os.cpu_count() or 1, help="loaders at a time (default: cores)"
+    )
     parser.add_argument(
         "--records-in-memory",
-        type=int,
+        type=_at_least_one,
         default=RECORDS_AT_ONCE,
         help=f"so many records a loader holds, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
     )
-    parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
-    given = parser.parse_args()
-    for name in ("processes", "records_in_memory"):
-        if getattr(given, name) < 1:
-            parser.error(f"--{name.replace('_', '-')}: at least 1")
-    return given
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:

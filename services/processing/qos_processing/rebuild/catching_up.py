@@ -15,10 +15,6 @@ from qos_processing.registration import register
 from qos_processing.transactions import Connection
 from qos_runtime.clock import Clock
 
-_STATE = """
-    SELECT generation, partition, logic_version, revision, registry_revision, outbox_seq
-    FROM partition_state WHERE generation = $1 AND partition = $2 FOR UPDATE
-"""
 _CASES_AT_ONCE = 2_000
 
 
@@ -61,10 +57,7 @@ class CatchingUp:
         return ahead, await generations.offsets(self._session, self._generation)
 
     async def _state(self, partition: int) -> PartitionState:
-        row = await self._session.fetchrow(_STATE, self._generation, partition)
-        if row is None:
-            raise postgres.NoLiveGeneration
-        return PartitionState(*row)
+        return await generations.lock(self._session, self._generation, partition)
 
     async def _apply(self, state: PartitionState, batch: Batch) -> None:
         now = self._clock.now()

@@ -9,7 +9,7 @@ from qos_domain.contributions import LOGIC_VERSION
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_processing.log_shares import Share
-from qos_processing.postgres import NoLiveGeneration
+from qos_processing.postgres import NoLiveGeneration, PartitionState
 from qos_processing.rebuild.refusals import RebuildFailed
 from qos_processing.transactions import Connection
 
@@ -51,6 +51,10 @@ _PARTITIONS = """
     FROM generations, generate_series(0, $1 - 1) AS partition, unnest($2::text[]) AS topic
     WHERE status IN ('live', 'building')
     ON CONFLICT DO NOTHING
+"""
+_LOCK = """
+    SELECT generation, partition, logic_version, revision, registry_revision, outbox_seq
+    FROM partition_state WHERE generation = $1 AND partition = $2 FOR UPDATE
 """
 _LOCK_ALL = "SELECT partition FROM partition_state WHERE generation = $1 ORDER BY partition FOR UPDATE"
 _OFFSETS = "SELECT topic, partition, next_offset FROM partition_offsets WHERE generation = $1"
@@ -103,6 +107,14 @@ async def await_writers(session: Connection, generation: int) -> None:
     """Return when every transaction that may not have seen that a generation is being built has ended."""
     async with session.transaction():
         await session.fetch(_LOCK_ALL, generation)
+
+
+async def lock(session: Connection, generation: int, partition: int) -> PartitionState:
+    """Hold the lock of one of its partition numbers until the transaction ends. Raises NoLiveGeneration."""
+    row = await session.fetchrow(_LOCK, generation, partition)
+    if row is None:
+        raise NoLiveGeneration
+    return PartitionState(*row)
 
 
 async def lock_all(session: Connection, generation: int) -> None:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,14 +16,16 @@ import asyncpg
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
 from qos_domain.contributions import LOGIC_VERSION
-from qos_domain.facts import Fact
 from qos_domain.registry import History
 from qos_domain.rows import Row
-from qos_processing import folding, postgres, postgres_registry
+from qos_processing import folding, postgres, postgres_outbox, postgres_registry
 from qos_processing.announcing import Announced
+from qos_processing.dead_letters import DeadLetter
 from qos_processing.folding import CaseChange, StoredCase
 from qos_processing.log_shares import Share, Told, reading
 from qos_processing.postgres import CASE_COLUMNS, PartitionState
+from qos_processing.rebuild import generations
+from qos_processing.rebuild.presuming import Presuming
 from qos_processing.transactions import Connection
 from qos_runtime.settings import RuntimeSettings
 
@@ -57,6 +59,11 @@ _ANNOUNCED = """
     WHERE generation = $1 AND procedure_id = ANY ($2::text[]) AND announcements > 0
 """
 _READ = "UPDATE rebuild_shares SET records_read = $4 WHERE generation = $1 AND partition = $2 AND part = $3"
+_APPENDED = """
+    UPDATE partition_offsets o SET last_appended_at = n.last_appended_at, processed_at = now()
+    FROM unnest($3::text[], $4::timestamptz[]) AS n (topic, last_appended_at)
+    WHERE o.generation = $1 AND o.partition = $2 AND o.topic = n.topic
+"""
 _LOADED = """
     UPDATE rebuild_shares SET records_read = records_total, cases = $4, bucket_sum = $5, refused = $6, loaded = true
     WHERE generation = $1 AND partition = $2 AND part = $3
@@ -64,11 +71,30 @@ _LOADED = """
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What nobody remembers but the log, where the database was lost whole.
+
+    `presumed_from`: what was announced before this instant is presumed, of the partition numbers `partitions`, whose
+    messages are gone; `number` is greater than that of any of them. `refused_since`: records that can't be accepted and
+    were appended since are buried, if their dead letters aren't known.
+    """
+
+    presumed_from: datetime
+    partitions: frozenset[int]
+    number: int
+    refused_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the generation that is being built, beside the live one."""
+    """Where to: the generation that is being built, beside the live one, which knows what was announced.
+
+    `forgotten`: after a loss, when it knows that only of what could be read back.
+    """
 
     generation: int
     live: int
+    forgotten: Forgotten | None = None
 
 
 def prepare_process() -> None:
@@ -94,10 +120,27 @@ async def _load(settings: RuntimeSettings, target: Target, share: Share, calenda
     connection = await asyncpg.connect(settings.database_url, server_settings=_SESSION)
     try:
         async with reading(settings, client_id="qos-rebuild") as log, _telling(connection, target, share) as progress:
-            told = await log.tell(share, progress=progress)
+            told = await log.tell(share, progress=progress, **_instants(target.forgotten, share.partition))
         await _Loader(connection, target, share, calendar).write(told)
     finally:
         await connection.close()
+
+
+def _instants(forgotten: Forgotten | None, partition: int) -> dict[str, int]:
+    if forgotten is None:
+        return {}
+    instants = {"refused_since_ms": _milliseconds(forgotten.refused_since)}
+    if partition in forgotten.partitions:
+        instants["earlier_than_ms"] = _milliseconds(forgotten.presumed_from)
+    return instants
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 class _Loader:
@@ -119,13 +162,15 @@ class _Loader:
         self._buckets: list[tuple[object, ...]] = []
 
     async def write(self, told: Told) -> None:
+        if told.refused_since:
+            await self._bury(told.refused_since)
         histories = {procedure_id: told.history(procedure_id) for procedure_id in {key[0] for key in told.cases}}
         await self._registry(told)
         sums: dict[str, Counter[Row]] = {}
         keys = sorted(told.cases)
         for start in range(0, len(keys), _CASES_AT_ONCE):
             chunk = keys[start : start + _CASES_AT_ONCE]
-            await self._write_cases(told.cases, chunk, histories, sums)
+            await self._write_cases(told, chunk, histories, sums)
             # The procedure of the last case may go on in the next chunk.
             for procedure_id in sorted(sums.keys() - {chunk[-1][0]}):
                 await self._write_buckets(procedure_id, sums.pop(procedure_id))
@@ -133,9 +178,17 @@ class _Loader:
             await self._write_buckets(procedure_id, rows)
         await self._flush()
         share = self._share
+        if share.part == 0 and told.last_appended_ms:
+            columns = list(told.last_appended_ms), [_instant(ms) for ms in told.last_appended_ms.values()]
+            await self._session.execute(_APPENDED, self._target.generation, share.partition, *columns)
         await self._session.execute(
             _LOADED, self._target.generation, share.partition, share.part, self._cases, self._bucket_sum, told.refused
         )
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        async with self._session.transaction():
+            state = await generations.lock(self._session, self._state.generation, self._state.partition)
+            await postgres_outbox.bury_unknown(self._session, state, letters, datetime.now(UTC))
 
     async def _registry(self, told: Told) -> None:
         facts = [(name, fact) for name in sorted(told.procedures) for fact in told.registry_facts(name).values()]
@@ -146,18 +199,28 @@ class _Loader:
 
     async def _write_cases(
         self,
-        facts: dict[CaseKey, list[Fact]],
+        told: Told,
         keys: list[CaseKey],
         histories: Mapping[str, History],
         sums: dict[str, Counter[Row]],
     ) -> None:
         announced = await self._announced({procedure_id for procedure_id, _ in keys})
         stored = {key: StoredCase("[]", "[[],[]]", announced[key]) for key in keys if key in announced}
-        fold = folding.fold({key: facts.pop(key) for key in keys}, stored, histories.__getitem__, self._calendar)
+        counts = {key: len(told.cases[key]) for key in keys}
+        facts = {key: told.cases.pop(key) for key in keys}
+        fold = folding.fold(facts, stored, histories.__getitem__, self._calendar)
         for procedure_id, row, value in fold.differences:
             sums.setdefault(procedure_id, Counter())[row] += value
         self._cases += len(fold.changes)
-        await self._copy("cases", _CASES, map(self._case_row, fold.changes))
+        changes: Iterable[CaseChange] = fold.changes
+        forgotten, earlier = self._target.forgotten, told.earlier
+        if forgotten is not None and earlier is not None:
+            presuming = Presuming(told, earlier, forgotten.presumed_from, forgotten.number, self._calendar)
+            changes = [
+                change if change.key in announced else presuming.presume(change, counts[change.key])
+                for change in fold.changes
+            ]
+        await self._copy("cases", _CASES, map(self._case_row, changes))
 
     async def _announced(self, procedure_ids: set[str]) -> dict[CaseKey, Announced]:
         rows = await self._session.fetch(_ANNOUNCED, self._target.live, procedure_ids)

@@ -1,60 +1,36 @@
 """A rebuild from its beginning to its end, and what drops a generation that is not needed any more."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
-from typing import TypeAlias
 
 import asyncpg
 
 from qos_domain.calendar import Calendar
 from qos_domain.errors import TransientFailure
-from qos_processing.log_shares import RECORDS_AT_ONCE, Share, reading, shares
+from qos_processing.log_shares import reading, shares
 from qos_processing.rebuild import generations
 from qos_processing.rebuild.catching_up import CatchingUp
 from qos_processing.rebuild.disk import require_room
-from qos_processing.rebuild.loading import Target, load, prepare_process
+from qos_processing.rebuild.filling import Options, Progress, load_all, verify_sample
+from qos_processing.rebuild.loading import Target
 from qos_processing.rebuild.refusals import AlreadyRebuilding, RebuildFailed
 from qos_processing.rebuild.swap import swap
 from qos_processing.topic_ids import TopicIdentity
 from qos_processing.transactions import Connection
-from qos_processing.verify.findings import Findings
-from qos_processing.verify.snapshot import Snapshot
-from qos_processing.verify.verification import Examination, Scope
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
 from qos_runtime.postgres import DatabaseError, create_pool
 from qos_runtime.settings import RuntimeSettings
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Is told the step, how much of it is done, and of how much (1 where that can't be known)."""
-
 log = get_logger(__name__)
 
 # Any number that nothing else locks in this database.
 _REBUILD_LOCK = 0x716F735F72656275
-_LOOK_SECONDS = 0.5
 _NEAR_RECORDS = 10_000
 _ROUNDS = 30
-_SAMPLE = 1_000
 # A rebuild that stops living under the locks of all partition numbers must not hold them for long.
 _IDLE_SECONDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """`processes` load shares at a time; `at_once` records of a share are held in memory; `room_is_there`: don't look
-    whether the disk has room.
-    """
-
-    processes: int = os.cpu_count() or 1
-    at_once: int = RECORDS_AT_ONCE
-    room_is_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +62,7 @@ class Rebuild:
         Raises RebuildRefused before anything is begun; RebuildFailed, LogMismatch (the log lacks what the live
         generation tells of) and TransientFailure when the live generation is as it was.
         """
-        async with _alone(self._settings) as session:
+        async with alone(self._settings) as session:
             await self._same_log()
             for left_over in await generations.of_status(session, "building"):
                 log.warning("half_built_generation_dropped", generation=left_over)
@@ -113,7 +89,9 @@ class Rebuild:
         await generations.await_writers(session, live)
         wanted = shares(await generations.offsets(session, live), at_once=self._options.at_once)
         await generations.plan(session, new, wanted)
-        await self._load(session, Target(generation=new, live=live), wanted)
+        await load_all(
+            session, self._settings, Target(generation=new, live=live), wanted, self._options, self._progress
+        )
         self._progress("building indexes", 0, 1)
         refused = await generations.loaded(session, new, wanted)
         self._progress("building indexes", 1, 1)
@@ -126,31 +104,6 @@ class Rebuild:
         total = sum(share.records for share in wanted if share.part == 0)
         log.info("generation_is_live", generation=new, former=live, records=total, records_under_locks=under_locks)
         return Rebuilt(new, live, total, refused, under_locks)
-
-    async def _load(self, session: Connection, target: Target, wanted: Sequence[Share]) -> None:
-        loop, others = asyncio.get_running_loop(), set(active_children())
-        executor = ProcessPoolExecutor(
-            self._options.processes, mp_context=get_context("spawn"), initializer=prepare_process
-        )
-        loading = [loop.run_in_executor(executor, load, self._settings, target, share) for share in wanted]
-        waiting: set[asyncio.Future[None]] = set(loading)
-        try:
-            while waiting:
-                done, waiting = await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
-                for one in done:
-                    one.result()
-                self._progress("loading the log", *await generations.records(session, target.generation))
-        except BrokenProcessPool as error:
-            raise RebuildFailed(
-                "a loading process was ended from outside, as when memory runs out: hold fewer records in memory"
-            ) from error
-        finally:
-            # Killed and not waited for, done or not: a pool has been seen to wait for its processes for ever. What they
-            # had to say is committed or, where the rebuild has failed, dropped.
-            for child in set(active_children()) - others:
-                child.kill()
-            executor.shutdown(wait=False, cancel_futures=True)
-            await asyncio.gather(*loading, return_exceptions=True)
 
     async def _follow(self, catching_up: CatchingUp, live: int) -> None:
         """Until so little is left that workers may wait for it."""
@@ -165,18 +118,12 @@ class Rebuild:
         )
 
     async def _verify(self, session: Connection, new: int) -> None:
-        findings = Findings()
-        async with session.transaction(isolation="repeatable_read", readonly=True):
-            snapshot = Snapshot(session, new)
-            await Examination(snapshot, self._calendar, findings, self._progress).examine(Scope(sample=_SAMPLE))
-        if findings.mismatches:
-            first = "; ".join(map(str, findings.mismatches[:3]))
-            raise RebuildFailed(f"{findings.counts.total()} figures are not those of a fresh fold: {first}")
+        await verify_sample(session, new, self._calendar, self._progress)
 
 
 async def drop_old(settings: RuntimeSettings) -> list[int]:
     """Drop the generations that were live before; their numbers. Raises AlreadyRebuilding, TransientFailure."""
-    async with _alone(settings) as session:
+    async with alone(settings) as session:
         old = await generations.of_status(session, "old")
         for number in old:
             await generations.drop(session, number)
@@ -184,7 +131,7 @@ async def drop_old(settings: RuntimeSettings) -> list[int]:
 
 
 @asynccontextmanager
-async def _alone(settings: RuntimeSettings) -> AsyncIterator[Connection]:
+async def alone(settings: RuntimeSettings) -> AsyncIterator[Connection]:
     """A session that holds the lock of all rebuilds: with the session the lock is gone, and so is the rebuild."""
     try:
         session = await asyncpg.connect(

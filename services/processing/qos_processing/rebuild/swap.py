@@ -33,7 +33,7 @@ _HAND_OVER_STATE = """
 """
 # All are assessed anew, and what is as it was is not told again. Revision 0: an assessment that is under way was made
 # of the generation before, and must not count as the one that is wanted.
-_TOUCH_ALL = """
+TOUCH_ALL = """
     INSERT INTO touched_procedures (generation, procedure_id, partition, revision)
     SELECT generation, procedure_id, partition, 0 FROM procedures WHERE generation = $1
     ON CONFLICT (generation, procedure_id) DO UPDATE SET revision = 0
@@ -54,7 +54,7 @@ async def swap(session: Connection, catching_up: CatchingUp, *, live: int, new: 
         await session.execute(_CARRY_ANNOUNCED, live, new, IMMEDIATELY)
         await session.execute(_HAND_OVER_OFFSETS, live, new)
         await session.execute(_HAND_OVER_STATE, live, new)
-        await session.execute(_TOUCH_ALL, new)
+        await session.execute(TOUCH_ALL, new)
         await session.execute("UPDATE partition_state SET live = false WHERE generation = $1", live)
         await session.execute("UPDATE generations SET status = 'old' WHERE generation = $1", live)
         await session.execute("UPDATE generations SET status = 'live' WHERE generation = $1", new)

@@ -1,0 +1,170 @@
+"""What was announced of cases, read back from `sla-events`: it is not announced again.
+
+After a loss it goes into the former generation, which is empty but for that: a loader asks there what was announced of
+a case. After a restored backup it goes to the cases themselves.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, cast
+
+import msgspec
+
+from qos_domain.calendar import Calendar
+from qos_domain.case import CaseKey
+from qos_processing import postgres_registry
+from qos_processing.announcing import IMMEDIATELY, NOTHING_YET, Announced, AnnouncementType, heard
+from qos_processing.outgoing import SlaData
+from qos_processing.postgres import PartitionState
+from qos_processing.recover.reading import OwnTopic, Records
+from qos_processing.transactions import Connection
+from qos_runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_TYPES: Final = frozenset({"sla.due_soon", "sla.breached", "sla.recovered", "sla.breach_retracted"})
+_COLUMNS = (
+    "generation",
+    "partition",
+    "procedure_id",
+    "application_id",
+    "facts",
+    "contributions",
+    "status",
+    "announced",
+    "announced_breach_date",
+    "announcements",
+)
+_NO_FACTS = ("[]", "[[],[]]", "void")
+_UPDATE = """
+    INSERT INTO cases AS c (generation, partition, procedure_id, application_id, facts, contributions, status,
+        announced, announced_breach_date, announcements)
+    SELECT $1, $2, n.procedure_id, n.application_id, '[]', '[[],[]]', 'void', n.announced, n.breach_date, n.number
+    FROM unnest($4::text[], $5::text[], $6::text[], $7::date[], $8::int[])
+        AS n (procedure_id, application_id, announced, breach_date, number)
+    ON CONFLICT (generation, procedure_id, application_id) DO UPDATE
+    SET announced = excluded.announced, announced_breach_date = excluded.announced_breach_date,
+        announcements = excluded.announcements, next_announcement_at = $3
+    WHERE c.announcements < excluded.announcements
+    RETURNING 1
+"""
+_RETRACTED = """
+    INSERT INTO retracted_breaches AS r (procedure_id, organisation_id, date, breaches) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (procedure_id, date, organisation_id) DO UPDATE SET breaches = greatest(r.breaches, excluded.breaches)
+"""
+
+
+class _CloudEvent(msgspec.Struct, frozen=True):
+    id: str
+    type: str
+    time: datetime
+    data: msgspec.Raw
+
+
+_decode_event: Final = msgspec.json.Decoder(_CloudEvent).decode
+_decode_data: Final = msgspec.json.Decoder(SlaData).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """Whose breach was taken back (None: whoever owns the procedure), and on which day."""
+
+    procedure_id: str
+    organisation_id: str | None
+    day: date
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the topic tells beside what was said last. `forgetful`: the partition numbers of which it has forgotten the
+    oldest messages; `cases`: of how many cases it tells.
+    """
+
+    forgetful: frozenset[int] = frozenset()
+    cases: int = 0
+    retracted: Counter[Retracted] = field(default_factory=Counter)
+
+
+async def hear(
+    topic: OwnTopic, found: Heard, *, type_prefix: str, calendar: Calendar
+) -> AsyncIterator[tuple[int, dict[CaseKey, Announced]]]:
+    """What was announced last of each case, partition number by partition number. Raises TransientFailure."""
+    found.forgetful = await topic.forgetful()
+    reading: int | None = None
+    announced: dict[CaseKey, Announced] = {}
+    async for partition, records in topic.portions():
+        if reading is not None and partition != reading:
+            found.cases += len(announced)
+            yield reading, announced
+            announced = {}
+        reading = partition
+        _hear(records, announced, found.retracted, type_prefix, calendar)
+    if reading is not None:
+        found.cases += len(announced)
+        yield reading, announced
+
+
+async def restore_announcements(
+    session: Connection, topic: OwnTopic, *, former: int, type_prefix: str, calendar: Calendar
+) -> Heard:
+    """Store what was announced last of each case in the generation `former`. Raises TransientFailure."""
+    found = Heard()
+    async for partition, announced in hear(topic, found, type_prefix=type_prefix, calendar=calendar):
+        rows = (
+            (former, partition, *key, *_NO_FACTS, said.said, said.breach_date, said.count)
+            for key, said in announced.items()
+        )
+        await session.copy_records_to_table(f"cases_g{former}", records=rows, columns=_COLUMNS)
+    return found
+
+
+async def update_announced(
+    session: Connection, generation: int, partition: int, announced: Mapping[CaseKey, Announced]
+) -> int:
+    """Move on what is stored where more was announced; how many cases that were. Of a case that isn't there yet it is
+    noted, too. The sweep looks at those that are at once, and mostly finds nothing to say.
+    """
+    columns = zip(*((*key, said.said, said.breach_date, said.count) for key, said in announced.items()), strict=True)
+    return len(await session.fetch(_UPDATE, generation, partition, IMMEDIATELY, *columns)) if announced else 0
+
+
+def _hear(
+    records: Records,
+    announced: dict[CaseKey, Announced],
+    retracted: Counter[Retracted],
+    type_prefix: str,
+    calendar: Calendar,
+) -> None:
+    for record in records:
+        try:
+            event = _decode_event(record.value or b"")
+            kind = event.type.removeprefix(type_prefix).rpartition(".v")[0]
+            if kind not in _TYPES:
+                continue
+            data, number = _decode_data(event.data), int(event.id.rpartition(":")[2])
+        except (msgspec.MsgspecError, ValueError):
+            log.warning("not_an_announcement", partition=record.partition, offset=record.offset)
+            continue
+        key = (data.procedure_id, data.application_id)
+        before = announced.get(key, NOTHING_YET)
+        after = heard(before, cast(AnnouncementType, kind), number, data.breach_date)
+        if after is not before:
+            announced[key] = after
+            if after.said == "retracted":
+                day = calendar.local_date(event.time)
+                retracted[Retracted(data.procedure_id, data.organisation_id, day)] += 1
+
+
+async def restore_retracted(session: Connection, generation: int, retracted: Counter[Retracted]) -> None:
+    """Store how many announced breaches were taken back, by day; the procedures are in the generation by now."""
+    state = PartitionState(generation, 0, logic_version=0, revision=0, registry_revision=0, outbox_seq=0)
+    owners = await postgres_registry.owners(session, state, {one.procedure_id for one in retracted})
+    breaches: Counter[tuple[str, str, date]] = Counter()
+    for one, count in retracted.items():
+        owner = owners.get(one.procedure_id)
+        organisation_id = one.organisation_id or (owner.organisation_id if owner else "")
+        breaches[one.procedure_id, organisation_id, one.day] += count
+    if breaches:  # asyncpg leaves a transaction open after many of nothing
+        await session.executemany(_RETRACTED, [(*key, count) for key, count in breaches.items()])
