@@ -9,7 +9,7 @@ from qos_processing.repartition import renumbering
 from qos_processing.repartition.copying import Copier
 from qos_processing.repartition.pair import COPIED_FROM, Pair, RepartitionRefused, pair
 from qos_processing.repartition.reading import ends_of, last_records
-from qos_processing.repartition.swapping import drop_old, swap
+from qos_processing.repartition.swapping import Swapped, drop_old, swap
 from qos_processing.topic_ids import TopicIdentity
 from qos_processing.verify.verification import Scope
 from qos_runtime.clock import SystemClock
@@ -42,6 +42,10 @@ async def copied(to: Pair) -> int:
     return (await Copier(to, quiet_seconds=0).run(finish=True)).records
 
 
+async def swapped(to: Pair, *, leave_dead_letters: bool = False, refold: bool = False) -> Swapped:
+    return await swap(to, clock=SystemClock(), leave_dead_letters=leave_dead_letters, refold=refold, quiet_seconds=0)
+
+
 def test_targets_that_are_none(runtime_settings: RuntimeSettings) -> None:
     settings = runtime_settings.model_copy(update={"partitions": 4})
     for prefix, partitions, why in (
@@ -56,7 +60,7 @@ def test_targets_that_are_none(runtime_settings: RuntimeSettings) -> None:
 
 
 async def test_from_two_partitions_to_five(ground: Ground) -> None:
-    to, clock = topics(ground), SystemClock()
+    to = topics(ground)
     events = [registered(), *(registered(procedure=f"permit-{n}") for n in range(6)), submitted("A-1")]
     events += [submitted("A-2", f"permit-{n}") for n in range(6)]
     await ground.receive(*events)
@@ -69,26 +73,24 @@ async def test_from_two_partitions_to_five(ground: Ground) -> None:
     assert waiting > 0
 
     with pytest.raises(TopicsNotReady, match="missing topics"):
-        await swap(to, clock=clock)
+        await swapped(to)
     assert await copied(to) == len(events)
     assert await copied(to) == 0
-    # The outbox is emptied first, and that has to be copied, too.
-    with pytest.raises(RepartitionRefused, match=r"\d+ records of the old topics aren't copied"):
-        await swap(to, clock=clock)
-    assert await copied(to) == 7
     with pytest.raises(RepartitionRefused, match="1 dead letters are open"):
-        await swap(to, clock=clock)
+        await swapped(to)
+    # What waited in the outbox is told on the old topics, and copied.
+    assert await ground.p.pool.fetchval("SELECT count(*) FROM outbox") == 0
+    assert sum((await ends_of(to.new, ("qos-levels",))).values()) == 7
     late = submitted("A-9", "permit-3")
     await append(ground.settings, [late])
-    await copied(to)
     with pytest.raises(RepartitionRefused, match="1 records of the old topics aren't processed"):
-        await swap(to, clock=clock, leave_dead_letters=True)
+        await swapped(to, leave_dead_letters=True)
     await ground.p.receive(late)
     with pytest.raises(RepartitionRefused, match="`qos repartition swap` comes first"):
         await drop_old(to)
     before = await ground.live.cases()
 
-    moved = await swap(to, clock=clock, leave_dead_letters=True)
+    moved = await swapped(to, leave_dead_letters=True)
 
     assert (moved.procedures, moved.records) == (7, len(events) + 1)
     assert await ground.live.cases() == before
@@ -99,7 +101,7 @@ async def test_from_two_partitions_to_five(ground: Ground) -> None:
         rows = dict(map(tuple, await ground.p.pool.fetch(f"SELECT procedure_id, partition FROM {table}")))  # noqa: S608
         assert {name: rows[name] for name in numbers} == numbers
     with pytest.raises(RepartitionRefused, match="stand on the new topics already"):
-        await swap(to, clock=clock)
+        await swapped(to)
 
     # Somebody wrote to the old topics after all.
     await append(ground.settings, [submitted("A-10", "permit-4")])
@@ -114,15 +116,15 @@ async def test_from_two_partitions_to_five(ground: Ground) -> None:
 
 async def test_somebody_writes_to_the_new_topics_before_the_swap(ground: Ground) -> None:
     """It counts when workers read them from their beginning: what is in already changes nothing."""
-    to, clock, early = topics(ground), SystemClock(), submitted("E-1")
+    to, early = topics(ground), submitted("E-1")
     await ground.receive(registered(), submitted("A-1"))
     await copied(to)
     await append(to.new, [early])
     with pytest.raises(RepartitionRefused, match="somebody else writes to"):
         await copied(to)
-    with pytest.raises(RepartitionRefused, match="--refold"):
-        await swap(to, clock=clock)
-    await swap(to, clock=clock, refold=True)
+    with pytest.raises(RepartitionRefused, match="swap with --refold"):
+        await swapped(to)
+    await swapped(to, refold=True)
     assert await ground.p.service.start_offset("applications", partition_of(b"road-occupation", MORE)) == 0
 
 
@@ -145,7 +147,7 @@ async def test_a_worker_of_the_old_topics_does_not_start_after_the_swap(ground: 
     to = topics(ground)
     await ground.receive(registered())
     await copied(to)
-    await swap(to, clock=SystemClock())
+    await swapped(to)
     for settings, right in ((to.new, True), (to.old, False)):
         pool = await create_pool(settings.database_url, application_name="test", max_size=1)
         try:
