@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 import pytest
 
+from qos_domain.acceptance import encode_cloudevent
 from qos_domain.events import INPUT_TOPICS, Event
 from qos_processing.log_shares import reading
+from qos_processing.ports import Batch, Record
 from qos_processing.restore_log.findings import Finding
 from qos_processing.restore_log.report import as_text
 from qos_processing.restore_log.restoring import Request, UnknownPosition, position_of, restore
 from qos_processing.verify.verification import Scope
 from qos_runtime.clock import SystemClock
 from qos_runtime.kafka import partition_of, producer
-from support.builders import happened, registered, tokyo
+from support.builders import happened, registered
 from support.ground import PARTITIONS, Ground
 from support.live_results import append
+from support.log import RULES
 from support.processing import replayed
 from support.verifying import verifier
 
@@ -31,6 +34,26 @@ async def restored(ground: Ground, request: Request = Request(at_once=4)) -> dic
     """What was found, by place; each in several passes over the log."""
     found = await restore(ground.settings, request, clock=SystemClock())
     return {f"{finding.topic}-{finding.partition}": finding for finding in found}
+
+
+async def both(ground: Ground, *events: Event) -> None:
+    """The log gets them, and the results, too."""
+    await append(ground.settings, events)
+    await work_off(ground)
+
+
+async def lose(ground: Ground, *events: Event, unusable: bytes | None = None) -> None:
+    """The results get them, and the log has lost them: as they were processed before its tail was cut off."""
+    appended_ms = int(ground.p.clock.at.timestamp() * 1000)
+    records = [(event.topic, event.data.procedure_id.encode(), encode_cloudevent(event, RULES)) for event in events]
+    if unusable is not None:
+        records.append(("applications", b"road-occupation", unusable))
+    for topic, key, value in records:
+        partition = partition_of(key, PARTITIONS)
+        offset = await ground.p.service.start_offset(topic, partition)
+        record = Record(key, value, (), offset, appended_ms)
+        await ground.p.service.process(Batch(topic, partition, offset, offset + 1, [record]))
+    await ground.p.rejudging.rejudge_all()
 
 
 async def work_off(ground: Ground) -> None:
@@ -70,8 +93,8 @@ def story() -> Story:
 
 async def test_all_that_the_results_know_goes_back(ground: Ground) -> None:
     told = story()
-    await ground.receive(*told.kept)
-    await ground.p.receive(*told.lost)
+    await both(ground, *told.kept)
+    await lose(ground, *told.lost)
     before = await ground.p.buckets()
     dry = await restored(ground, Request(dry_run=True))
     found = await restored(ground)
@@ -94,29 +117,27 @@ async def test_all_that_the_results_know_goes_back(ground: Ground) -> None:
 
 async def test_new_records_stand_where_lost_ones_stood(ground: Ground) -> None:
     """More of them than were lost: no offset tells. They were skipped, and count now."""
-    await ground.receive(registered(), opened("A-1"))
+    await both(ground, registered(), opened("A-1"))
     lost, new = [opened("A-2"), opened("A-3")], [opened(f"B-{n}") for n in range(5)]
-    await ground.p.receive(*lost)
+    await lose(ground, *lost)
     await append(ground.settings, new)
     found = await restored(ground)
     assert list(found) == [f"applications-{PLACE}"]
     assert (found[f"applications-{PLACE}"].go_on_at, found[f"applications-{PLACE}"].lost) == (1, 2)
     assert found[f"applications-{PLACE}"].unknown_since is not None
     await work_off(ground)
-    events = [registered(), opened("A-1"), *lost, *new]
-    assert len(await ground.p.buckets()) == 1
-    assert {key[1] for key in await ground.live.cases()} == {event.id for event in events[1:]}
+    assert {key[1] for key in await ground.live.cases()} == {event.id for event in (opened("A-1"), *lost, *new)}
     assert (await verifier(ground.settings)(Scope(log=True))).clean
 
 
 async def test_a_content_that_nobody_knows_any_more_is_told(ground: Ground) -> None:
     """Of an event that came with two contents results keep one. If the log keeps the other, both are there again."""
-    await ground.receive(registered(), opened("A-1"), opened("A-2"))
+    await both(ground, registered(), opened("A-1"), opened("A-2"))
     earlier = [
         happened("application.submitted", "2025-05-01", application=name, id=name, channel="mail")
         for name in ("A-1", "A-3")
     ]
-    await ground.p.receive(*earlier, opened("A-3"))
+    await lose(ground, *earlier, opened("A-3"))
     finding = (await restored(ground))[f"applications-{PLACE}"]
     assert [event.id for event in finding.events] == ["A-1", "A-3"]
     assert finding.conflicts == 1
@@ -127,10 +148,8 @@ async def test_a_content_that_nobody_knows_any_more_is_told(ground: Ground) -> N
 
 
 async def test_dead_letters_stay_and_a_new_one_may_have_the_place_of_a_lost_one(ground: Ground) -> None:
-    await ground.receive(registered())
-    at = tokyo("2025-05-03")
-    ground.p.log.append_raw("applications", b"road-occupation", b"lost", at, partition=PLACE)
-    await ground.p.catch_up()
+    await both(ground, registered())
+    await lose(ground, unusable=b"lost")
     await ground.p.pool.execute("UPDATE dead_letters SET state = 'discarded'")
     await append_raw(ground, b"new")
     finding = (await restored(ground, Request([("applications", PLACE)])))[f"applications-{PLACE}"]
@@ -139,7 +158,7 @@ async def test_dead_letters_stay_and_a_new_one_may_have_the_place_of_a_lost_one(
     await work_off(ground)
     rows = await ground.p.pool.fetch('SELECT "offset", value, state, appended_at FROM dead_letters')
     assert [tuple(row)[:3] for row in rows] == [(0, b"new", "open")]
-    assert rows[0]["appended_at"] > at
+    assert rows[0]["appended_at"] > ground.p.clock.at
     sent = await ground.p.sent("dead-letters")
     assert [letter["offset"] for letter in sent] == [0, 0]
     assert await restored(ground) == {}
