@@ -38,7 +38,7 @@ def copy_topics(
         bool, typer.Option("--finish", help="End when all is copied and nothing was appended for five seconds.")
     ] = False,
 ) -> None:
-    """Copy the input topics, `publications` and `qos-levels` into new topics, in order, and follow them.
+    """Copy the input topics and what goes out (all but dead letters) into new topics, in order, and follow them.
 
     Services go on meanwhile. New topics are created where they are missing. Records that can't be accepted are left
     out: they are dead letters. Ended by Ctrl-C or in any other way, the same command goes on where it stopped.
