@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from qos_domain.calendar import Calendar
-from qos_domain.events import INPUT_TOPICS, ApplicationStarted, Event, ReviewStarted
+from qos_domain.events import ApplicationStarted, Event, ReviewStarted
 from qos_domain.replay import Replay
 from qos_local.simulation.simulate import simulate
 from qos_local.stack.home import Home, cache_directory
@@ -28,17 +28,16 @@ from qos_local.stack.jars import ensure_jars
 from qos_local.stack.kafka import KafkaNode
 from qos_processing.log_shares import reading
 from qos_processing.migrate import migrate
-from qos_processing.verify.verification import Scope
 from qos_runtime.kafka import admin_client, partition_of, producer
 from qos_runtime.postgres import Pool, create_pool
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
 from support.backends import FAST
+from support.documents import DOCS, commands, terminal
 from support.eventually import eventually
 from support.live_results import LiveResults, append
 from support.services import running_service
 from support.stack import environment_of
-from support.verifying import verifier
 
 pytestmark = pytest.mark.real
 
@@ -92,7 +91,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 
 @pytest.mark.timeout(400)
-async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url: str) -> None:
+async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url: str, tmp_path: Path) -> None:
     settings = RuntimeSettings(
         kafka_bootstrap_servers=await broker.start(),
         database_url=database_url,
@@ -109,7 +108,8 @@ async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url
     cut, overtaken = (Place(name, fullest(events[begin:until], name)) for name in ("applications", "reviews"))
     pool = await create_pool(database_url, application_name="test", max_size=3)
     live = LiveResults(pool)
-    try:
+    look, put_back, verify = commands(DOCS / "disaster.md", "## The tail of a partition is lost")
+    with terminal(environment, tmp_path) as shell:
         await append(settings, events[:begin])
         await processed(settings, pool, environment)
         await broker.stop()
@@ -134,7 +134,7 @@ async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url
         await append(settings, new)
 
         await stops(environment, f"the broker's log goes from 0 to {ends[cut] + 5}: the log lost records")
-        told = run(environment, "--dry-run")
+        told = shell.paste(look, within=200)
         assert (
             f"{cut}: the log goes on at offset {ends[cut]:,}, the results stand at {stored[cut]:,}: {lost[cut]:,}"
             in told
@@ -147,7 +147,7 @@ async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url
         assert await offsets(pool) == {**stored, cut: ends[cut]}
 
         await stops(environment, f"The record before offset {stored[overtaken]} of t.{overtaken} is not the one")
-        told = run(environment)
+        told = shell.paste(put_back, within=200)
         assert f"{overtaken}: the log goes on at offset {ends[overtaken]:,}" in told
         assert str(cut) not in told
 
@@ -157,11 +157,9 @@ async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url
         replay.add_all([*events, *new])
         assert await live.buckets() == replay.buckets()
         assert await live.cases() == {key: (one.case, one.contributions) for key, one in replay.projections()}
-        verified = await verifier(settings)(Scope(log=True))
-        assert verified.clean, verified.mismatches
+        assert ", 0 mismatches" in shell.paste(verify, within=200)
         assert "nothing to do" in run(environment)
-    finally:
-        await pool.close()
+    await pool.close()
 
 
 def fullest(events: Sequence[Event], topic: str) -> int:
@@ -197,8 +195,7 @@ async def append_unusable(settings: RuntimeSettings, place: Place) -> None:
 
 async def ends_of(settings: RuntimeSettings) -> dict[Place, int]:
     async with reading(settings, client_id="test") as log:
-        places = [(topic, partition) for topic in INPUT_TOPICS for partition in range(PARTITIONS)]
-        return {Place(*place): end for place, end in (await log.ends(places)).items()}
+        return {Place(*place): end for place, end in (await log.ends()).items()}
 
 
 async def offsets(pool: Pool) -> dict[Place, int]:

@@ -17,10 +17,15 @@ from qos_runtime.create_topics import TopicsSettings
 from qos_runtime.topics import TOPICS
 
 
-def topics(*, partitions: int, replication_factor: int, cluster: str = "qos-kafka") -> list[dict[str, Any]]:
-    """A Strimzi KafkaTopic for each topic of the system, as qos_runtime.topics defines them, without a prefix."""
+def topics(
+    *, partitions: int, replication_factor: int, prefix: str = "", cluster: str = "qos-kafka"
+) -> list[dict[str, Any]]:
+    """A Strimzi KafkaTopic for each topic of the system, as qos_runtime.topics defines them."""
     settings = TopicsSettings(
-        kafka_bootstrap_servers="not asked", partitions=partitions, replication_factor=replication_factor
+        kafka_bootstrap_servers="not asked",
+        partitions=partitions,
+        replication_factor=replication_factor,
+        topic_prefix=prefix,
     )
     return [
         {
@@ -56,12 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of_topics = kinds.add_parser("topics", help="KafkaTopics for Strimzi")
     of_topics.add_argument("--partitions", type=int, required=True)
     of_topics.add_argument("--replication-factor", type=int, required=True)
+    of_topics.add_argument("--prefix", default="", help="as QOS_TOPIC_PREFIX; none by default")
     of_rules = kinds.add_parser("rules", help="a PrometheusRule for prometheus-operator")
     of_rules.add_argument("files", type=Path, nargs="+")
     given = parser.parse_args(arguments)
     if given.kind == "topics":
-        made = topics(partitions=given.partitions, replication_factor=given.replication_factor)
+        made = topics(partitions=given.partitions, replication_factor=given.replication_factor, prefix=given.prefix)
         said = f"topics --partitions {given.partitions} --replication-factor {given.replication_factor}"
+        said += f" --prefix {given.prefix}" if given.prefix else ""
     else:
         made = [rules(given.files)]
         said = "rules " + " ".join(map(str, given.files))

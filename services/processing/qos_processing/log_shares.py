@@ -1,6 +1,6 @@
 """The log from its beginning, a share at a time: what a rebuild folds, and what a verification compares with."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from qos_domain.acceptance import AcceptanceRules
 from qos_domain.case import CaseKey, case_key
 from qos_domain.errors import TransientFailure
-from qos_domain.events import Event
+from qos_domain.events import INPUT_TOPICS, Event
 from qos_domain.facts import NO_FACTS, Fact, Facts, fact_of, join
 from qos_domain.procedures import Procedure
 from qos_domain.registry import History
@@ -126,16 +126,18 @@ class LogReader:
             batch.topic, batch.partition, record, rules=self._rules, partitions=self._settings.partitions
         )
 
-    async def ends(self, positions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Where the log of each (topic's base name, partition) ends now. Raises TransientFailure."""
-        wanted = {
-            TopicPartition(self._settings.topic(topic), partition): (topic, partition) for topic, partition in positions
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """Where the log ends now, by topic (base name) and partition. Raises TransientFailure."""
+        partitions = {
+            TopicPartition(self._settings.topic(topic), number): (topic, number)
+            for topic in INPUT_TOPICS
+            for number in range(self._settings.partitions)
         }
         try:
-            found = await self._consumer.end_offsets(list(wanted))
+            ends = await self._consumer.end_offsets(list(partitions))
         except KafkaError as error:
             raise TransientFailure(f"the ends of the log are not known ({type(error).__name__})") from error
-        return {wanted[tp]: end for tp, end in found.items()}
+        return {position: ends[tp] for tp, position in partitions.items()}
 
     async def batches(self, partition: int, begin: Mapping[str, int], until: Mapping[str, int]) -> AsyncIterator[Batch]:
         """The records of a partition number from `begin` to before `until`, both by topic, as they come."""

@@ -81,7 +81,8 @@ class TopicIdentity:
             if found[topic] != topic_id:
                 raise LogMismatch(
                     f"The topic {self._settings.topic(topic)} was deleted and made anew: offsets of {topic_id} are "
-                    f"stored, the broker has {found[topic]}. Nothing was changed. Restore the log, or rebuild the "
+                    f"stored, the broker has {found[topic]}. Or QOS_TOPIC_PREFIX isn't that of the topics that the "
+                    "results were moved to (`qos repartition`). Nothing was changed. Restore the log, or rebuild the "
                     "results from the new one, in an empty database."
                 )
 

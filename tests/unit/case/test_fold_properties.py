@@ -6,11 +6,12 @@ from datetime import datetime, time, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qos_domain.acceptance import AcceptanceRules, decode_cloudevent, encode_cloudevent
 from qos_domain.calendar import Calendar
 from qos_domain.case import case_key, view
 from qos_domain.contributions import project
 from qos_domain.events import Event
-from qos_domain.facts import NO_FACTS, decode_facts, encode_facts, fact_of, join
+from qos_domain.facts import NO_FACTS, decode_facts, encode_facts, event_of, fact_of, join
 from qos_domain.procedures import Procedure
 from qos_domain.registry import History
 from qos_domain.replay import Replay
@@ -33,6 +34,16 @@ def assert_equal_replays(one: Replay, other: Replay) -> None:
     }
     assert dict(one.projections()) == dict(other.projections())
     assert one.buckets() == other.buckets()
+
+
+@given(streams)
+def test_an_equal_event_can_be_made_of_a_fact(events: list[Event]) -> None:
+    """Also of one that was read back, and it is accepted as it is written: what a log has lost can be put back."""
+    for event in events:
+        (fact,) = decode_facts(encode_facts(join(NO_FACTS, (fact_of(event),)))).values()
+        again = event_of(fact)
+        assert again == event
+        assert decode_cloudevent(encode_cloudevent(again, AcceptanceRules()), AcceptanceRules()) == event
 
 
 @given(streams, st.randoms(use_true_random=False))

@@ -38,7 +38,7 @@ def copy_topics(
         bool, typer.Option("--finish", help="End when all is copied and nothing was appended for five seconds.")
     ] = False,
 ) -> None:
-    """Copy the input topics, `publications` and `qos-levels` into new topics, in order, and follow them.
+    """Copy the input topics and what goes out (all but dead letters) into new topics, in order, and follow them.
 
     Services go on meanwhile. New topics are created where they are missing. Records that can't be accepted are left
     out: they are dead letters. Ended by Ctrl-C or in any other way, the same command goes on where it stopped.
@@ -73,8 +73,8 @@ def swap_topics(
 ) -> None:
     """Move the results from the old topics to the new ones, in one transaction. Intake and workers are stopped.
 
-    Refused unless all of the old topics is copied and processed. Results stay as they are; only partition numbers and
-    offsets change. Then start all services with the new prefix and count.
+    What waits in the outbox is published, and the last records are copied. Refused unless all is processed. Results
+    stay as they are; only partition numbers and offsets change. Then start all services with the new prefix and count.
 
     Exit code 0: done. 1: broken off, run it again. 2: it can't be done as things are; the message says what is missing.
 
@@ -84,7 +84,14 @@ def swap_topics(
     """
 
     async def work(topics: Pair) -> str:
-        done = await swapping.swap(topics, clock=SystemClock(), leave_dead_letters=leave_dead_letters, refold=refold)
+        with Steps(_console) as steps:
+            done = await swapping.swap(
+                topics,
+                clock=SystemClock(),
+                leave_dead_letters=leave_dead_letters,
+                refold=refold,
+                progress=steps.show,
+            )
         return report.swapped(topics, done)
 
     _run(to_prefix, to_partitions, work)

@@ -97,8 +97,7 @@ class Recovery:
         known, _ = await count_letters(session)
         new = await generations.begin(session, self._settings.partitions, self._calendar)
         async with reading(self._settings, client_id="qos-recover") as records:
-            positions = [(topic, number) for topic in INPUT_TOPICS for number in range(self._settings.partitions)]
-            wanted = shares(await records.ends(positions), at_once=self._options.at_once)
+            wanted = shares(await records.ends(), at_once=self._options.at_once)
         await generations.plan(session, new, wanted)
         target = Target(generation=new, live=former, calendar=self._calendar.data, forgotten=self._forgotten(heard))
         await load_all(session, self._settings, target, wanted, self._options, self._progress)

@@ -39,7 +39,13 @@ async def _step(topics: Pair, given: argparse.Namespace) -> str:
     if given.step == "copy":
         return copied(topics, await Copier(topics, progress=Telling("copying_topics")).run(finish=given.finish))
     if given.step == "swap":
-        done = await swap(topics, clock=SystemClock(), leave_dead_letters=given.leave_dead_letters, refold=given.refold)
+        done = await swap(
+            topics,
+            clock=SystemClock(),
+            leave_dead_letters=given.leave_dead_letters,
+            refold=given.refold,
+            progress=Telling("copying_topics"),
+        )
         return swapped(topics, done)
     return dropped(await drop_old(topics))
 

@@ -47,10 +47,16 @@ class Copied:
 
 
 class Copier:
-    """One copy. `copied` may be looked at any time."""
+    """One copy. `copied` may be looked at any time. `alone`: refuse to copy where somebody else has written; after a
+    swap intake does, and is let be."""
 
     def __init__(
-        self, pair: Pair, *, progress: Progress = lambda *_: None, quiet_seconds: float = QUIET_SECONDS
+        self,
+        pair: Pair,
+        *,
+        progress: Progress = lambda *_: None,
+        quiet_seconds: float = QUIET_SECONDS,
+        alone: bool = True,
     ) -> None:
         self._pair = pair
         self._progress = progress
@@ -58,7 +64,7 @@ class Copier:
         self._rules = AcceptanceRules(type_prefix=pair.old.event_type_prefix)
         self._topics = {pair.old.topic(name): name for name in COPIED}
         self._ends: Ends = {}
-        self._alone = True
+        self._alone = alone
         self.copied = Copied()
 
     async def run(self, *, finish: bool) -> Copied:
@@ -74,7 +80,8 @@ class Copier:
             await create_topics(admin, self._pair.new)
             await require_topics(admin, self._pair.new)
         async with long_session(self._pair.old.database_url, application_name="qos-repartition") as session:
-            self._alone = not await stands_on(session, await input_topic_ids(self._pair.new))
+            swapped = await stands_on(session, await input_topic_ids(self._pair.new))
+        self._alone = self._alone and not swapped
         sender = producer(self._pair.new, client_id="qos-copy-topics")
         try:
             async with reader(self._pair.old, group=self._pair.group) as consumer:

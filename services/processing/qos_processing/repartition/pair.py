@@ -6,11 +6,11 @@ from pydantic import ValidationError
 
 from qos_domain.events import INPUT_TOPICS
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, TOPICS
+from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, SLA_EVENTS, TOPICS
 
-COPIED: tuple[str, ...] = (*INPUT_TOPICS, PUBLICATIONS, QOS_LEVELS)
-"""What is copied. What stands on the others is of its day (announcements), or kept for a short time only (dead
-letters).
+COPIED: tuple[str, ...] = (*INPUT_TOPICS, PUBLICATIONS, QOS_LEVELS, SLA_EVENTS)
+"""What is copied: all but dead letters, whose unchecked bytes are kept for a short time only, and what is decided of
+them.
 """
 
 COPIED_FROM = "qos-copied-from"

@@ -61,6 +61,8 @@ async def last_records(settings: RuntimeSettings, ends: Ends) -> dict[TopicParti
     """The record before each of these ends, where there is one. Raises TransientFailure."""
     left = {tp for tp, end in ends.items() if end > 0}
     found: dict[TopicPartition, Found] = {}
+    if not left:
+        return found
     async with reader(settings) as consumer:
         consumer.assign(list(left))
         for tp in left:

@@ -14,9 +14,9 @@ EXIT_REFUSED = 2
 def copied(topics: Pair, done: Copied) -> str:
     reasons = "".join(f" {reason}: {count:,}." for reason, count in sorted(done.refused.items()))
     return (
-        f"Old and new topics are equal. This run copied {done.records:,} records to {topics.new.topic_prefix!r}, and left"
-        f" out {done.refused.total():,} that can't be accepted.{reasons} If intake is stopped and the workers have caught"
-        " up: stop the workers, then `qos repartition swap`."
+        f"Old and new topics are equal. This run copied {done.records:,} records to {topics.new.topic_prefix!r}, and"
+        f" left out {done.refused.total():,} that can't be accepted.{reasons} If intake is stopped and the workers have"
+        " caught up: stop the workers, then `qos repartition swap`."
     )
 
 

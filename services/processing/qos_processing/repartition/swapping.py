@@ -15,6 +15,7 @@ from qos_processing.leader import LEADER_LOCK
 from qos_processing.outbox import Publisher
 from qos_processing.ports import instant_of
 from qos_processing.repartition import renumbering
+from qos_processing.repartition.copying import QUIET_SECONDS, Copier, Progress
 from qos_processing.repartition.pair import Pair, RepartitionRefused
 from qos_processing.repartition.reading import ends_of, input_topic_ids, is_copy, last_records, left_to_copy
 from qos_processing.repartition.renumbering import Position, State
@@ -29,6 +30,9 @@ from qos_runtime.topics import require_topics
 
 log = get_logger(__name__)
 
+NEAR_RECORDS = 10_000
+"""So few records may be left to copy while all services stand still."""
+
 _PATIENCE_SECONDS = 60.0
 
 
@@ -40,15 +44,23 @@ class Swapped:
     records: int
 
 
-async def swap(pair: Pair, *, clock: Clock, leave_dead_letters: bool = False, refold: bool = False) -> Swapped:
-    """Publish what waits in the outbox to the old topics, then let the results stand at the ends of the new ones.
+async def swap(
+    pair: Pair,
+    *,
+    clock: Clock,
+    leave_dead_letters: bool = False,
+    refold: bool = False,
+    progress: Progress = lambda *_: None,
+    quiet_seconds: float = QUIET_SECONDS,
+) -> Swapped:
+    """Publish what waits in the outbox to the old topics, copy the rest, and let the results stand on the new topics.
 
     Intake and workers are stopped. `leave_dead_letters`: those that are open stay on the old topics. `refold`: workers
     are to read the new topics from their beginning, as somebody else has written there: what is in already changes
-    nothing. One transaction: ended at any moment, it was done or it wasn't.
+    nothing. The last step is one transaction: ended at any moment, it was done or it wasn't.
 
-    Raises RepartitionRefused, TopicsNotReady when it can't be done as things are; TransientFailure when broker or
-    database are away: run it again.
+    Raises RepartitionRefused, TopicsNotReady, NoLiveGeneration when it can't be done as things are; TransientFailure
+    when broker or database are away: run it again.
     """
     async with admin_client(pair.old) as admin:
         await require_topics(admin, pair.old)
@@ -63,13 +75,8 @@ async def swap(pair: Pair, *, clock: Clock, leave_dead_letters: bool = False, re
         if await renumbering.stands_on(session, ids):
             raise RepartitionRefused("the results stand on the new topics already: start the services with them")
         await _publish_rest(pair.old)
+        await _copy_rest(pair, Copier(pair, progress=progress, quiet_seconds=quiet_seconds, alone=not refold))
         ends = await ends_of(pair.old, INPUT_TOPICS)
-        left = await left_to_copy(pair)
-        if left:
-            raise RepartitionRefused(
-                f"{left:,} records of the old topics aren't copied: stop intake, and let `qos repartition copy"
-                " --finish` come to its end"
-            )
         positions = await _positions(pair, refold=refold)
         async with session.transaction():
             state = await renumbering.lock_and_look(session)
@@ -132,6 +139,16 @@ async def _publish_rest(old: RuntimeSettings) -> None:
             await producer.stop()
     finally:
         pool.terminate()
+
+
+async def _copy_rest(pair: Pair, copier: Copier) -> None:
+    left = await left_to_copy(pair)
+    if left > NEAR_RECORDS:
+        raise RepartitionRefused(
+            f"{left:,} records of the old topics aren't copied yet: let intake and workers go on, and `qos repartition"
+            " copy` come near first"
+        )
+    await copier.run(finish=True)
 
 
 async def _positions(pair: Pair, *, refold: bool) -> list[Position]:

@@ -82,5 +82,5 @@ class Finding:
 
     def _window(self) -> str:
         since, until = self.stored.last_appended_at, self.unknown_since
-        begin = "" if since is None else f"after {since.isoformat(timespec='milliseconds')} "
+        begin = "" if since is None else f"after {since.isoformat(timespec='milliseconds')} and "
         return begin + ("before now" if until is None else f"before {until.isoformat(timespec='milliseconds')}")

@@ -110,7 +110,7 @@ class _Restoration:
             if live is None:
                 raise NoLiveGeneration
             stored = {(row[0], row[1]): Stored(row[2], row[3]) for row in await session.fetch(_STORED, live.number)}
-            ends = await records.ends(stored)
+            ends = await records.ends()
             comparison = Comparison(
                 session,
                 live.number,
