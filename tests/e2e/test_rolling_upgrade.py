@@ -25,7 +25,7 @@ from qos_domain.replay import Replay
 from qos_local.simulation.simulate import simulate
 from qos_processing.migrate import migrate
 from qos_processing.verify.verification import Scope
-from qos_runtime.kafka import admin_client, producer
+from qos_runtime.kafka import admin_client, partition_of, producer
 from qos_runtime.postgres import Pool, create_pool
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
@@ -42,10 +42,12 @@ from support.verifying import verifier
 pytestmark = pytest.mark.real
 
 TODAY = date(2026, 4, 1)
-PERMITS = [f"permit-{number}" for number in range(40)]
+PARTITIONS = 8
+# One in each partition, so that every worker has something to do.
+PERMITS = list({partition_of(name.encode(), PARTITIONS): name for name in (f"permit-{n}" for n in range(60))}.values())
 # What these show passes with the time, or is about the tables themselves.
 OF_THE_MOMENT = ("reporting.pipeline", "reporting.case_load")
-READ_EVERY_SECONDS = 0.5
+READ_EVERY_SECONDS = 1.0
 # Small batches, so that many transactions of both programs follow each other; the log names each.
 WORKER = {"QOS_PROCESSING_PORT": "0", "QOS_PROCESSING_BATCH_RECORDS": "50", "QOS_LOG_LEVEL": "DEBUG"}
 
@@ -55,6 +57,7 @@ async def test_an_upgrade_and_its_way_back_under_traffic(
     runtime_settings: RuntimeSettings, postgres: str, tmp_path: Path, free_port: int
 ) -> None:
     settings, environment = runtime_settings, {**environment_of(runtime_settings), **WORKER}
+    assert (settings.partitions, len(PERMITS)) == (PARTITIONS, PARTITIONS)
     former = last_release(tmp_path)
     base = story()
     former.run("qos_processing.migrate", environment)
@@ -78,12 +81,12 @@ async def test_an_upgrade_and_its_way_back_under_traffic(
                 for each in (first, second):
                     assert await asyncio.to_thread(each.stop) == 0
                     await work(newer)
-                traffic.before += await cases.announced()
+                await cases.announced(traffic)
                 third = start(former)
                 await work(newer, third)
                 assert await asyncio.to_thread(newer.stop) == 0
                 await work(third)
-                traffic.before += await cases.announced()
+                await cases.announced(traffic)
             await settled(pool, cases.live, traffic.before + len(traffic.events))
             assert third.stop() == 0
             assert [each.events("worker_crashed") for each in (first, second, newer, third)] == [[]] * 4
@@ -99,7 +102,7 @@ async def test_an_upgrade_and_its_way_back_under_traffic(
 
 
 def story() -> list[Event]:
-    """The simulation's, and permits of one day that lie in all partitions."""
+    """The simulation's, and permits of one day."""
     simulation = simulate(seed=6, today=TODAY, cases=200, calendar=Calendar.load())
     permits = [registered(procedure=name, period=Period(unit="business_days", maximum=1)) for name in PERMITS]
     return [*simulation.procedures, *permits, *simulation.events]
@@ -154,18 +157,18 @@ class Cases:
     live: LiveResults
     events: list[Event] = field(default_factory=list)
 
-    async def announced(self) -> int:
-        """Return when one more case has arrived and was announced; how many events that took."""
+    async def announced(self, traffic: Traffic) -> None:
+        """Return when one more case has arrived, beside the traffic, and was announced."""
         name = f"open-{len(self.events)}"
         data = ApplicationSubmitted(procedure_id=PERMITS[0], application_id=name, channel="counter")
         self.events.append(Event(source="urn:counter", id=name, time=datetime.now(UTC), data=data))
+        traffic.before += 1
         await append(self.settings, self.events[-1:])
 
         async def told() -> bool:
             return (PERMITS[0], name) in await self.live.announced()
 
         await eventually(told, within=90)
-        return 1
 
 
 @contextmanager
@@ -178,7 +181,7 @@ async def work(*workers: RunningService) -> None:
     """Return when each has committed batches since."""
 
     def committed() -> list[int]:
-        return [len(worker.events("batches_committed")) for worker in workers]
+        return [worker.logs().count('"batches_committed"') for worker in workers]
 
     before = committed()
     await eventually(lambda: all(now > then for now, then in zip(committed(), before, strict=True)), within=90)

@@ -36,7 +36,7 @@ class Traffic:
             batch = [event for _ in range(AT_A_TIME) for event in self._case()]
             await append(self.settings, batch)
             self.events += batch
-            await eventually(self._processed, within=60)
+            await eventually(self._processed, within=120)
 
     async def _processed(self) -> bool:
         return await self.live.processed() == self.before + len(self.events)

@@ -31,7 +31,8 @@ async def test_services_that_come_before_the_tables_work_once_these_are_there(
             # A worker ends, and its orchestrator starts it again.
             with running_service("qos_processing", {**told, "QOS_PROCESSING_PORT": "0"}) as worker:
                 assert worker.wait_for_exit(within=60) == 1
-                assert worker.events("worker_crashed")
+                [crash] = worker.events("worker_crashed")
+                assert "has no tables" in crash["error"]
             # Metrics waits: not ready, so that nobody is sent to it.
             assert not await is_ready()
             await migrate(runtime_settings.database_url)
