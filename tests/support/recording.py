@@ -44,6 +44,9 @@ class Recording:
     async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
         """Keeps no times."""
 
+    async def stored_offsets(self) -> dict[Place, int]:
+        return dict(self.offsets)
+
     async def process(self, *batches: Batch) -> None:
         places = [(batch.topic, batch.partition) for batch in batches]
         partitions = [partition for working in self.working for _, partition in working[:1]]
