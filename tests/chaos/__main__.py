@@ -101,7 +101,7 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--per-seed", type=_from(0), default=PER_SEED, help=f"faults in a seed (default: {PER_SEED})")
     parser.add_argument("--cases", type=_from(10), default=CASES, help=f"applications in a seed (default: {CASES:,})")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"how long a seed sends, if it can (default: {SECONDS:g})"
+        "--seconds", type=float, default=SECONDS, help=f"how long a seed sends at least (default: {SECONDS:g})"
     )
     parser.add_argument("--jobs", type=_from(1), default=1, help="seeds side by side (default: 1)")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="what to write (default: table)")

@@ -146,7 +146,7 @@ def _verify(settings: RuntimeSettings, findings: Findings) -> None:
     """`qos verify --everything --log`: each mismatch is a thing that the results ought not to have."""
     command = [sys.executable, "-m", "qos_local", "verify", "--everything", "--log", "--format", "json"]
     environment = {**os.environ, **environment_of(settings)}
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     if made.returncode not in (0, 1):
         findings.lack("qos verify", f"it ended with {made.returncode}: {made.stderr.strip()}")
         return
