@@ -19,7 +19,7 @@ async def test_several_at_once_on_an_empty_database(database_url: str) -> None:
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
     try:
-        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0005"
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0006"
         generations = await connection.fetch("SELECT generation, status, logic_version FROM generations")
     finally:
         await connection.close()
