@@ -73,7 +73,7 @@ def site(postgres: str, kafka: str) -> Iterator[str]:
         "QOS_METRICS_PORT": str(port),
         "QOS_METRICS_STAFF_OPEN": "true",
     }
-    with running_service("qos_metrics", environment, ready=f"{url}/health/ready"):
+    with running_service("qos_metrics", environment, ready=f"{url}/health/ready", ready_within=120.0):
         yield url
     asyncio.run(_execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
