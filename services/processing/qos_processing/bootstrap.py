@@ -1,6 +1,5 @@
 """Puts a worker together: settings in, a running worker out."""
 
-import gc
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
@@ -37,7 +36,6 @@ from qos_runtime.tracing import start_tracing
 
 async def work(settings: ProcessingSettings, on_stopping: Callable[[], None]) -> None:
     """Run a worker until it is asked to stop. Raises what ended it otherwise (see `worker.serve`)."""
-    _collect_seldom()
     clock, registry, health = SystemClock(), CollectorRegistry(), Health()
     calendar = Calendar.load(settings.calendar, settings.time_zone)
     tracing = start_tracing(settings, service="qos-processing")
@@ -115,10 +113,3 @@ def _leader(
     retention = Retention(transactions, clock=clock)
     tasks = [horizon.run, publisher.run, totals.run, sweep.run, assessor.run, retention.run, decisions.run]
     return Leader(settings.database_url, tasks)
-
-
-def _collect_seldom() -> None:
-    """A fold makes tens of thousands of objects and no cycles: looking for cycles every 700 objects took a tenth of
-    the worker's time. What was made at the start lives as long as the process."""
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
