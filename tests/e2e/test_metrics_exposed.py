@@ -11,7 +11,8 @@ from prometheus_client.samples import Sample
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.events import Event
 from qos_runtime.kafka import producer
-from qos_runtime.metric_defs import ALL, Kind, Metric
+from qos_runtime.metric import Kind, Metric
+from qos_runtime.metric_defs import ALL
 from qos_runtime.settings import RuntimeSettings
 from support.builders import TOKYO, happened, registered
 from support.eventually import eventually_sync

@@ -31,7 +31,7 @@ from qos_metrics.gauge_readings import (
     WindowName,
 )
 from qos_runtime import metric_defs as defs
-from qos_runtime.metric_defs import Metric
+from qos_runtime.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)

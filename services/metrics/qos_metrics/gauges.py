@@ -19,7 +19,8 @@ from qos_metrics.gauge_samples import Histogram, Sample, samples
 from qos_runtime import metric_defs as defs
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
-from qos_runtime.metric_defs import Kind
+from qos_runtime.metric import Kind
+from qos_runtime.metric import Metric as Definition
 
 log = get_logger(__name__)
 
@@ -79,13 +80,13 @@ class Gauges(Collector):
 
 
 def _families(found: Iterable[Sample]) -> list[Metric]:
-    by_metric: defaultdict[defs.Metric, list[tuple[tuple[str, ...], float | Histogram]]] = defaultdict(list)
+    by_metric: defaultdict[Definition, list[tuple[tuple[str, ...], float | Histogram]]] = defaultdict(list)
     for metric, labels, value in found:
         by_metric[metric].append((labels, value))
     return [_family(metric, values) for metric, values in by_metric.items()]
 
 
-def _family(metric: defs.Metric, values: Iterable[tuple[tuple[str, ...], float | Histogram]]) -> Metric:
+def _family(metric: Definition, values: Iterable[tuple[tuple[str, ...], float | Histogram]]) -> Metric:
     gauges = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     histograms = GaugeHistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
     infos = InfoMetricFamily(metric.name, metric.help, labels=metric.labels)

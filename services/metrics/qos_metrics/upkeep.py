@@ -11,6 +11,7 @@ from qos_domain.errors import TransientFailure
 from qos_metrics.postgres import Connection, PostgresStore
 from qos_runtime import metric_defs as defs
 from qos_runtime.logging import get_logger
+from qos_runtime.metric import Metric as Definition
 
 log = get_logger(__name__)
 
@@ -71,5 +72,5 @@ async def _rebuilding(connection: Connection) -> list[Metric]:
     return [records]
 
 
-def _family(metric: defs.Metric) -> GaugeMetricFamily:
+def _family(metric: Definition) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)

@@ -5,7 +5,8 @@
 
 import sys
 
-from qos_runtime.metric_defs import ALL, Kind, Metric
+from qos_runtime.metric import Kind, Metric
+from qos_runtime.metric_defs import ALL
 
 _HEAD = """\
 # Prometheus metrics

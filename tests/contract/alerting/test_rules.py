@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from qos_local.cli import app
-from qos_runtime.metric_defs import ALL, Kind
+from qos_runtime.metric import Kind
+from qos_runtime.metric_defs import ALL
 from support.alerting import PROMETHEUS, RULES, RUNBOOK, STORIES, alerts, rules, stories
 from support.binaries import binary
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from qos_local.cli import app
 from qos_local.dashboards.site import LANGUAGES
+from qos_runtime.metric import Kind, Metric
 from qos_runtime.metric_defs import ALL as METRICS
-from qos_runtime.metric_defs import Kind, Metric
 from support.dashboards import DASHBOARDS, GRAFANA, Dashboard, dashboards
 
 COMMITTED = dashboards()

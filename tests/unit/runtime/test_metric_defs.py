@@ -5,7 +5,8 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry
 
-from qos_runtime.metric_defs import ALL, Kind, Metric
+from qos_runtime.metric import Kind, Metric
+from qos_runtime.metric_defs import ALL
 
 
 def test_no_name_is_given_twice() -> None:
