@@ -45,12 +45,13 @@ def addresses() -> Iterator[Addresses]:
 
 
 @asynccontextmanager
-async def topics(given: Addresses) -> AsyncIterator[RuntimeSettings]:
+async def topics(given: Addresses, *, partitions: int = 8) -> AsyncIterator[RuntimeSettings]:
     """Settings with topics of their own."""
     settings = RuntimeSettings(
         kafka_bootstrap_servers=given.kafka_bootstrap_servers,
         database_url=given.database_url,
         topic_prefix=f"bench{uuid4().hex[:8]}.",
+        partitions=partitions,
     )
     async with admin_client(settings) as admin:
         await create_topics(admin, settings)

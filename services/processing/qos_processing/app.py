@@ -82,7 +82,7 @@ class ProcessingApp(faust.App):
     ) -> None:
         super().__init__(settings.consumer_group, **_options(settings))
         self.settings = settings
-        self.gate = Gate(max_records=settings.records_under_way)
+        self.gate = Gate(max_records=settings.records_under_way, max_bytes=settings.bytes_under_way)
         self.progress = Progress(registry)
         self._processor = processor
         self._verify_log = verify_log

@@ -52,6 +52,16 @@ class Batch:
     """Where the next fetch begins: to be stored with the batch's results."""
     records: Sequence[Record]
 
+    @property
+    def size_bytes(self) -> int:
+        """What its records hold, uncompressed."""
+        return sum(map(_size_bytes, self.records))
+
+
+def _size_bytes(record: Record) -> int:
+    size = len(record.key or b"") + len(record.value or b"")
+    return size + sum(len(value or b"") for _, value in record.headers) if record.headers else size
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

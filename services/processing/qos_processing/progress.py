@@ -25,6 +25,7 @@ class Progress:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._positions: dict[TP, _Position] = {}
+        self._waiting_seconds: dict[TP, float] = {}
         self._batch_seconds = metric_defs.PROCESSING_BATCH_SECONDS.histogram(registry)
         self._batch_records = metric_defs.PROCESSING_BATCH_RECORDS.histogram(registry)
         self._delay_seconds = metric_defs.PROCESSING_DELAY_SECONDS.histogram(registry)
@@ -44,6 +45,11 @@ class Progress:
         """The offset that was committed last, or started from, by partition."""
         return {tp: position.stored for tp, position in self._positions.items()}
 
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest record not committed yet, of all partitions, as of the last measurement."""
+        return max(self._waiting_seconds.values(), default=0.0)
+
     def placed(self, offsets: Mapping[TP, int], now: datetime) -> None:
         """These partitions start from here."""
         for tp, offset in offsets.items():
@@ -56,6 +62,7 @@ class Progress:
             self._lag_records.remove(tp.topic, str(tp.partition))
             self._lag_seconds.remove(tp.topic, str(tp.partition))
         self._positions.clear()
+        self._waiting_seconds.clear()
         self._count_partitions()
 
     def committed(self, tp: TP, batch: Batch, *, seconds: float, now: datetime) -> None:
@@ -88,8 +95,10 @@ class Progress:
             if not records:
                 position.not_before_ms = _milliseconds(now)
             labels = (tp.topic, str(tp.partition))
+            seconds = max(0, _milliseconds(now) - oldest_ms) / 1000 if records else 0.0
+            self._waiting_seconds[tp] = seconds
             self._lag_records.labels(*labels).set(records)
-            self._lag_seconds.labels(*labels).set(max(0, _milliseconds(now) - oldest_ms) / 1000 if records else 0)
+            self._lag_seconds.labels(*labels).set(seconds)
 
     def _count_partitions(self) -> None:
         self._partitions.clear()

@@ -20,10 +20,15 @@ class ProcessingSettings(RuntimeSettings):
     """The most records of one partition in one batch."""
     records_under_way: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     """The most records fetched and not yet committed, in all partitions of the worker: bounds its memory."""
+    bytes_under_way: Annotated[int, Field(ge=1_048_576)] = 67_108_864
+    """The same in bytes, uncompressed. One poll may bring more, when large records follow small ones."""
     transactions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
     """How many partition numbers are worked on at the same time, each in a transaction of its own."""
     fetch_bytes: Annotated[int, Field(ge=1_048_576)] = 1_048_576
-    """The most bytes of one partition in one fetch; not less than the largest event a topic takes."""
+    """The most bytes of one partition in one fetch, as the log has them (compressed)."""
+    prefetch_bytes: Annotated[int, Field(ge=1_048_576)] = 67_108_864
+    """The most bytes that wait in the client for their turn, of all partitions together: each gets an equal share of it
+    in a fetch. A batch of the log that is larger than the share is fetched all the same."""
     fetch_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 100
     """How long the broker holds a fetch that has nothing to bring: a partition that was left out waits that long."""
 
@@ -37,6 +42,8 @@ class ProcessingSettings(RuntimeSettings):
     """How often Kafka is told how far PostgreSQL is; nothing but displays depends on it."""
     stop_seconds: Annotated[float, Field(gt=0)] = 20.0
     """How long a stop may take before the process is cut off."""
+    behind_seconds: Annotated[float, Field(gt=0)] = 900.0
+    """Records that wait for longer make the worker report itself as degraded: figures are stale (15 minutes)."""
     stuck_seconds: Annotated[float, Field(gt=0)] = 120.0
     """A batch worked on for longer makes the worker report itself as not alive."""
 

@@ -37,6 +37,9 @@ WHAT_TO_DO = (
 _POLL_BUSY_SECONDS = 0.01
 _POLL_IDLE_SECONDS = 0.5
 _PREFETCH_BACKOFF_SECONDS = 0.002
+_LEAST_FETCH_BYTES = 16_384
+# An answer is in memory twice while it is taken apart: it may be this part of all that is prefetched.
+_FETCHES_AT_ONCE = 4
 
 
 class Fetched(NamedTuple):
@@ -154,6 +157,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                     f"{first[tp]} to {end[tp]}: the log lost records, or database and broker don't belong together. "
                     f"Nothing was changed. {WHAT_TO_DO}"
                 )
+        self._share_prefetch(len(consumer.assignment()))
         for tp, offset in offsets.items():
             self._followed.pop(tp, None)
             begin = offset
@@ -161,6 +165,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 self._followed[tp], begin = appended_before[tp], offset - 1
             consumer.seek(driver.ensure_aiokafka_TP(tp), begin)
             self._positions[tp] = offset
+
+    def _share_prefetch(self, partitions: int) -> None:
+        """aiokafka holds one fetch of each partition, however busy that is. Kafka gives at least one batch of the first
+        partition of a request that has any (KIP-74), so a large one holds up nothing."""
+        settings = self.app.settings
+        fetcher: Fetcher = self._ensure_consumer()._fetcher  # type: ignore[assignment]  # noqa: SLF001
+        share = max(_LEAST_FETCH_BYTES, settings.prefetch_bytes // max(1, partitions))
+        fetcher._max_partition_fetch_bytes = min(settings.fetch_bytes, share)  # noqa: SLF001
+        fetcher._fetch_max_bytes = settings.prefetch_bytes // _FETCHES_AT_ONCE  # noqa: SLF001
 
 
 class Consumer(driver.Consumer):

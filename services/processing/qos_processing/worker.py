@@ -26,6 +26,10 @@ class Stuck(BrokenInvariant):
     """One batch has been worked on for longer than any batch takes."""
 
 
+class Behind(TransientFailure):
+    """Records wait for longer than figures may be late: what the worker does is right, and of a while ago."""
+
+
 async def serve(
     settings: ProcessingSettings,
     processor: BatchProcessor,
@@ -135,6 +139,11 @@ def _add_checks(health: Health, app: ProcessingApp, settings: ProcessingSettings
     async def broker() -> None:
         await broker_answers(settings)
 
+    async def not_behind() -> None:
+        if app.progress.lag_seconds > settings.behind_seconds:
+            raise Behind(f"the oldest record that is not committed has waited for {app.progress.lag_seconds:.0f} s")
+
     health.add_liveness("batch", not_stuck)
+    health.add_wanted("lag", not_behind)
     health.add("group", in_the_group)
     health.add("kafka", broker)

@@ -65,6 +65,8 @@ CALLED: list[tuple[Any, str]] = [
     (driver.AIOKafkaConsumerThread._create_worker_consumer, "fetch_max_wait_ms=1500"),
     (aiokafka.AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
     (BrokerFetcher.__init__, "self._prefetch_backoff = prefetch_backoff"),
+    (BrokerFetcher._get_actions_per_node, "self._max_partition_fetch_bytes)"),
+    (BrokerFetcher._get_actions_per_node, "self._fetch_max_bytes,"),
     # A seek drops what was fetched, or failed, at the former position.
     (BrokerFetcher.seek_to, "del self._records[tp]"),
     # No partitions would mean all of them.

@@ -6,7 +6,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.eventually import eventually
 from support.numbered import Numbered
 
-SLOW = {"NUMBERED_SECONDS_A_BATCH": "1", "QOS_PROCESSING_BATCH_RECORDS": "100"}
+SLOW = {
+    "NUMBERED_SECONDS_A_BATCH": "1",
+    "QOS_PROCESSING_BATCH_RECORDS": "100",
+    "QOS_PROCESSING_BEHIND_SECONDS": "0.5",
+}
 
 
 def metrics(text: str) -> dict[tuple[str, ...], float]:
@@ -41,7 +45,13 @@ async def test_lag_readiness_and_partitions_of_a_worker_in_a_backlog(numbered: N
             assert found["qos_processing_lag_seconds", "3", topic] == 0
             assert found["qos_processing_partitions", topic] == 8
             assert (await client.get("/health/live")).json()["status"] == "ok"
-            assert set((await client.get("/health/ready")).json()["checks"]) == {"group", "kafka"}
+            ready = await client.get("/health/ready")
+            assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+            assert {name: each["error"] for name, each in ready.json()["checks"].items()} == {
+                "group": None,
+                "kafka": None,
+                "lag": "Behind",
+            }
 
             async def caught_up() -> bool:
                 found = await measured()
@@ -52,6 +62,7 @@ async def test_lag_readiness_and_partitions_of_a_worker_in_a_backlog(numbered: N
                 )
 
             await eventually(caught_up, within=60)
+            assert (await client.get("/health/ready")).json()["status"] == "ok"
             found = await measured()
             assert found[("qos_processing_batch_seconds_count",)] == 7
             assert found["qos_processing_delay_seconds_count", "applications"] == 7

@@ -59,7 +59,7 @@ class Service:
 
 class Worker:
     def __init__(self, at_once: int = 4) -> None:
-        self.gate = Gate(max_records=1_000_000)
+        self.gate = Gate(max_records=1_000_000, max_bytes=1_000_000)
         self.service = Service()
         self.applied: list[tuple[str, int]] = []
         self.conflicts: list[str] = []

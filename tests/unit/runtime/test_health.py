@@ -35,6 +35,20 @@ async def test_a_service_is_ready_when_all_its_checks_pass() -> None:
     }
 
 
+async def test_what_is_only_wanted_makes_it_degraded_and_still_ready() -> None:
+    health = Health()
+    health.add("kafka", works)
+    health.add_wanted("lag", fails)
+    report = await health.ready()
+    assert (report.status, report.status_code) == ("degraded", 200)
+    assert report.document()["checks"] == {
+        "kafka": {"ok": True, "error": None},
+        "lag": {"ok": False, "error": "ConnectionRefusedError"},
+    }
+    health.add("postgres", fails)
+    assert (await health.ready()).status == "failing"
+
+
 async def test_a_check_that_hangs_fails_in_time() -> None:
     health = Health(timeout_seconds=0.05)
     health.add("kafka", hangs)
