@@ -38,7 +38,7 @@ async def _configure(settings: RuntimeSettings, override: Mapping[str, str]) -> 
     ]
     async with admin_client(settings) as admin:
         for response in await admin.alter_configs(resources):
-            for code, message, *_ in response.resources:
+            for code, message, *_ in response.resources:  # type: ignore[attr-defined]
                 if code:
                     raise for_code(code)(message)
 
