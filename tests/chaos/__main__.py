@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -95,19 +96,27 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--seeds", type=_from(1), default=20, help="how many seeds (default: 20)")
     parser.add_argument("--first-seed", type=_from(0), default=1, help="the first of them (default: 1)")
     parser.add_argument(
-        "--faults", type=_names, default=list(FAULTS), metavar="A,B", help="only these faults (default: all)"
+        "--faults", type=_names, metavar="A,B", help="only these faults (default: all that this machine can have)"
     )
     parser.add_argument("--per-seed", type=_from(0), default=PER_SEED, help=f"faults in a seed (default: {PER_SEED})")
     parser.add_argument("--cases", type=_from(10), default=CASES, help=f"applications in a seed (default: {CASES:,})")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"how long a seed sends, if it can (default: {SECONDS:g})"
+        "--seconds", type=float, default=SECONDS, help=f"how long a seed sends at least (default: {SECONDS:g})"
     )
     parser.add_argument("--jobs", type=_from(1), default=1, help="seeds side by side (default: 1)")
     parser.add_argument("--format", choices=["table", "json"], default="table", help="what to write (default: table)")
     parser.add_argument(
         "--logs", type=Path, default=Path(".chaos"), help="where logs of a seed go that isn't exact (default: .chaos)"
     )
-    return Options(**vars(parser.parse_args(arguments)))
+    given = parser.parse_args(arguments)
+    lacking = {name: what for name in given.faults or FAULTS if (what := FAULTS[name].lacking()) is not None}
+    if given.faults and lacking:
+        name, what = next(iter(lacking.items()))
+        parser.error(f"--faults: {name} needs {what}")
+    for name, what in lacking.items():
+        sys.stderr.write(f"{name} is left out; it needs {what}\n")
+    given.faults = [name for name in given.faults or FAULTS if name not in lacking]
+    return Options(**vars(given))
 
 
 class Seeds:
@@ -136,8 +145,15 @@ class Seeds:
     async def _seed(self, progress: Progress, seed: int) -> None:
         plan = self._wanted.plan(seed)
         task: TaskID = progress.add_task(f"seed {seed}", total=None)
+        began = monotonic()
+
+        def tell(text: str) -> None:
+            progress.update(task, description=f"seed {seed}: {text[:90]}")
+            if not self._console.is_terminal:
+                self._console.print(f"seed {seed}, {monotonic() - began:.0f} s: {text}", markup=False)
+
         try:
-            outcome = await run(plan, lambda text: progress.update(task, description=f"seed {seed}: {text[:90]}"))
+            outcome = await run(plan, tell)
         finally:
             progress.remove_task(task)
         self.outcomes.append(outcome)

@@ -62,7 +62,7 @@ class Backup:
         remove_data_directory(self._directory)
 
 
-class _SetBack:
+class _SetBack(Fault):
     """Workers live through it: what they remember is of a database that is no more."""
 
     name = "postgres-set-back"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -123,12 +124,25 @@ async def refuses_to_grow(database_url: str) -> bool:
     return False
 
 
-class _DatabaseDiskFull:
+def _lacking() -> str | None:
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            _as_root("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory)
+        except (AssertionError, OSError) as error:
+            return f"the right to mount a file system: run as root, or allow `sudo mount` ({error})"
+        _as_root("umount", directory)
+    return None
+
+
+class _DatabaseDiskFull(Fault):
     """Tables that can't grow are an error of a statement; a write-ahead log that can't, the end of the server."""
 
     name = "postgres-disk-full"
     summary = "the disk under PostgreSQL is full for some seconds; then there is room again"
     parts: frozenset[Part] = frozenset({"postgres"})
+
+    def lacking(self) -> str | None:
+        return _lacking()
 
     async def inject(self, ground: Ground, dice: Random) -> float:
         async with small_database_disk(ground) as disk:
@@ -140,12 +154,15 @@ class _DatabaseDiskFull:
         return monotonic()
 
 
-class _BrokerDiskFull:
+class _BrokerDiskFull(Fault):
     """A broker that can't write its log gives up and ends; what it acknowledged is in the log."""
 
     name = "broker-disk-full"
     summary = "the disk under the broker is full for some seconds; then there is room and it is started again"
     parts: frozenset[Part] = frozenset({"broker"})
+
+    def lacking(self) -> str | None:
+        return _lacking()
 
     async def inject(self, ground: Ground, dice: Random) -> float:
         async with small_broker_disk(ground) as disk:

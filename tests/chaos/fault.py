@@ -9,7 +9,9 @@ Part: TypeAlias = Literal["intake", "metrics", "workers", "postgres", "broker", 
 
 
 class Fault(Protocol):
-    """One kind of fault. It keeps nothing between two injections: whatever it needs is drawn from the dice."""
+    """One kind of fault, to be derived from. It keeps nothing between two injections: what it needs is drawn from the
+    dice.
+    """
 
     name: str
     """As in the table and in `--faults`: `worker-killed`."""
@@ -17,6 +19,10 @@ class Fault(Protocol):
     """What it does, in one line of `--help`."""
     parts: frozenset[Part]
     """What it needs for itself: of two faults that share a part, one waits until the other is over."""
+
+    def lacking(self) -> str | None:
+        """What this machine lacks for it, and how to get it; None when nothing."""
+        return None
 
     async def inject(self, ground: Ground, dice: Random) -> float:
         """Do it, and return when it is over: what was away answers again, what was taken is given back.

@@ -21,7 +21,7 @@ from support.stack import environment_of
 Kind: TypeAlias = Literal["intake", "processing", "metrics"]
 LOOK_SECONDS = 0.2
 STOP_SECONDS = 40.0
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from chaos.fault import Fault, Part
 from chaos.ground import SESSION_SECONDS, Ground
 
 
-class _Frozen:
+class _Frozen(Fault):
     """SIGSTOP wherever it is, in the middle of a transaction or of a request; others take over; SIGCONT.
 
     What it does then on its old knowledge must have no effect.

@@ -144,8 +144,13 @@ class Ground:
                 work()
 
         async with self._at_the_stack:
-            # Finished even when cancelled: a server that is half started would be nobody's.
-            await asyncio.shield(asyncio.to_thread(locked))
+            working = asyncio.ensure_future(asyncio.to_thread(locked))
+            try:
+                await asyncio.shield(working)
+            except asyncio.CancelledError:
+                # Finished even so: a server that is half started would be nobody's.
+                await asyncio.wait([working])
+                raise
 
 
 def _kill_tree(record: ServiceRecord | None) -> None:
@@ -173,9 +178,11 @@ async def ground(directory: Path | None = None) -> AsyncIterator[Ground]:
 
 
 async def _close(made: Ground, watcher: "Popen[bytes]") -> None:
-    await made.fleet.close()
-    await made.kill_everything()
-    await asyncio.to_thread(watcher.communicate)  # ends its input, and waits until it has cleared up
+    try:
+        await made.fleet.close()
+        await made.kill_everything()
+    finally:
+        await asyncio.to_thread(watcher.communicate)  # ends its input, and waits until it has cleared up
 
 
 def _watched_directory(parent: Path | None) -> "tuple[Path, Popen[bytes]]":

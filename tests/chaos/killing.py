@@ -10,7 +10,7 @@ from chaos.ground import Ground
 _TIMES = (1, 2)
 
 
-class _Killed:
+class _Killed(Fault):
     """SIGKILL, once or twice in a row; the orchestrator starts it again. Counts from the last kill."""
 
     def __init__(self, kind: Kind, part: Part, name: str, summary: str) -> None:

@@ -10,7 +10,7 @@ from chaos.ground import Ground
 AWAY_SECONDS = 30.0
 
 
-class _BrokerKilled:
+class _BrokerKilled(Fault):
     """Nothing is lost that was acknowledged: what a killed process wrote is in the system's page cache."""
 
     name = "broker-killed"
@@ -24,7 +24,7 @@ class _BrokerKilled:
         return monotonic()
 
 
-class _PostgresKilled:
+class _PostgresKilled(Fault):
     name = "postgres-killed"
     summary = "SIGKILL of PostgreSQL and all its processes; started again at once, it recovers"
     parts: frozenset[Part] = frozenset({"postgres"})
@@ -36,7 +36,7 @@ class _PostgresKilled:
         return monotonic()
 
 
-class _PostgresAway:
+class _PostgresAway(Fault):
     name = "postgres-away"
     summary = f"PostgreSQL is stopped for {AWAY_SECONDS:.0f} seconds"
     parts: frozenset[Part] = frozenset({"postgres"})

@@ -38,12 +38,12 @@ async def _configure(settings: RuntimeSettings, override: Mapping[str, str]) -> 
     ]
     async with admin_client(settings) as admin:
         for response in await admin.alter_configs(resources):
-            for code, message, *_ in response.resources:
+            for code, message, *_ in response.resources:  # type: ignore[attr-defined]
                 if code:
                     raise for_code(code)(message)
 
 
-class _OutboxRefused:
+class _OutboxRefused(Fault):
     name = "outbox-refused"
     summary = "the broker refuses announcements and levels for some seconds, and takes everything else"
     parts: frozenset[Part] = frozenset({"outgoing"})

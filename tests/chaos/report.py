@@ -14,17 +14,19 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     """A row for each fault, over all seeds in which it was injected, and one over all seeds."""
     shown = Table(title=f"{len(outcomes)} seeds", title_justify="left")
     shown.add_column("fault")
-    for column in ("runs", "events", "lost", "doubled", "to recover: median", "max"):
+    for column in ("runs", "exact", "events", "lost", "doubled", "to recover: median", "max"):
         shown.add_column(column, justify="right")
     for row in rows(outcomes):
         seconds = [f"{row[name]:.1f} s" if row[name] is not None else "" for name in ("median_seconds", "max_seconds")]
-        numbers = [f"{row[name]:,}" for name in ("runs", "events", "lost", "doubled")]
+        numbers = [f"{row[name]:,}" for name in ("runs", "exact", "events", "lost", "doubled")]
         shown.add_row(str(row["fault"]), *numbers, *seconds)
     return shown
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """`runs` counts seeds, `events` what was sent in them; seconds are those of all injections."""
+    """`runs` counts seeds, `exact` those that were compared and differ in nothing; `events` is what was sent in them.
+    Seconds are those of all injections.
+    """
     names = dict.fromkeys(sorted(name for outcome in outcomes for name in outcome.faults))
     found = [_row(name, [outcome for outcome in outcomes if name in outcome.faults], {name}) for name in names]
     return [*found, _row("all", outcomes, set(names))]
@@ -35,6 +37,7 @@ def _row(name: str, outcomes: Sequence[Outcome], faults: set[str]) -> dict[str, 
     return {
         "fault": name,
         "runs": len(outcomes),
+        "exact": sum(outcome.exact for outcome in outcomes),
         "events": sum(outcome.events for outcome in outcomes),
         "lost": sum(outcome.findings.lost.total() for outcome in outcomes),
         "doubled": sum(outcome.findings.doubled.total() for outcome in outcomes),

@@ -15,22 +15,22 @@ from chaos.comparing import Sent, compare
 from chaos.findings import Findings
 from chaos.ground import Ground, ground
 from chaos.schedule import Step
-from chaos.sending import Sender
+from chaos.sending import Pace, Sender
 from chaos.settled import settled
 from chaos.traffic import Traffic, probe, traffic
 from qos_domain.calendar import Calendar
 from qos_local.simulation.dice import dice
 from support.eventually import eventually
 
-VISIBLE_SECONDS = 120.0
-SETTLED_SECONDS = 180.0
+VISIBLE_SECONDS = 300.0
+SETTLED_SECONDS = 300.0
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run does. `seconds`: over how long the life is spread if no fault delays it."""
+    """What a run does. `seconds`: how long it takes to send the life, if the faults are over by then."""
 
     seed: int
     steps: Sequence[Step]
@@ -70,7 +70,7 @@ async def run(plan: Plan, tell: Tell = lambda _: None) -> Outcome:
     async with ground() as place:
         try:
             await _Run(plan, place, outcome, tell).go()
-        except (AssertionError, ExceptionGroup, OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - it is the outcome
             outcome.failure = _said(error)
         outcome.exits = {member.process.name: member.exits for member in place.fleet if member.exits}
         outcome.seconds = monotonic() - began
@@ -98,14 +98,16 @@ class _Run:
             calendar=self._calendar,
             partitions=self._ground.settings.partitions,
         )
+        self._tell("starting services")
         await self._ground.start_services(dice(self._plan.seed, "workers").randint(1, 3))
         orchestrator = asyncio.ensure_future(self._ground.fleet.watch())
         try:
             async with httpx.AsyncClient(timeout=20.0) as http:
                 sender = Sender(http, url=self._ground.fleet.intake.url, keys=self._ground.keys)
+                pace = Pace(self._plan.seconds)
                 async with asyncio.TaskGroup() as parts:
-                    parts.create_task(sender.send_life(life.events, seed=self._plan.seed, seconds=self._plan.seconds))
-                    parts.create_task(self._injure(http, sender, life))
+                    parts.create_task(sender.send_life(life.events, pace, seed=self._plan.seed))
+                    parts.create_task(self._injure(http, sender, life, pace))
             self._outcome.events = len(sender.sent)
             self._tell("waiting until all is done")
             at_rest = await settled(self._ground.settings, self._calendar, within=SETTLED_SECONDS, left=self._tell)
@@ -119,9 +121,10 @@ class _Run:
             with suppress(asyncio.CancelledError):
                 await orchestrator
 
-    async def _injure(self, http: httpx.AsyncClient, sender: Sender, life: Traffic) -> None:
+    async def _injure(self, http: httpx.AsyncClient, sender: Sender, life: Traffic, pace: Pace) -> None:
         rng = dice(self._plan.seed, "injuries")
-        for step in self._plan.steps:
+        for number, step in enumerate(self._plan.steps, 1):
+            pace.share = number / len(self._plan.steps)
             await asyncio.sleep(step.pause_seconds)
             self._tell(f"{step}")
             own = [dice(self._plan.seed, f"injuries/{fault.name}/{rng.random()}") for fault in step.faults]
@@ -131,6 +134,7 @@ class _Run:
             self._tell(f"{step}: recovering")
             seconds = await self._recovery(http, sender, life, since=max(ended))
             self._outcome.recovered += [(fault.name, seconds) for fault in step.faults]
+        pace.faults_are_over()
 
     async def _recovery(self, http: httpx.AsyncClient, sender: Sender, life: Traffic, *, since: float) -> float:
         """Seconds from `since` until the API knows an application of each partition number that was sent after it."""

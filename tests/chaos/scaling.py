@@ -7,7 +7,7 @@ from chaos.fault import Fault, Part
 from chaos.ground import Ground
 
 
-class _Scaled:
+class _Scaled(Fault):
     """From one worker to two, to three, and back to one, each step when the one before is done."""
 
     name = "workers-scaled"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from random import Random
 
@@ -15,6 +16,7 @@ from qos_local.simulation.dice import dice
 
 _SENDERS = 3
 _LARGEST_BATCH = 60
+_SLOWER = 10
 _RULES = AcceptanceRules()
 _PATIENCE = Patience(seconds=240.0, longest_pause_seconds=2.0)
 
@@ -42,21 +44,38 @@ class Sender:
             assert not refused, f"intake refuses what was simulated: {refused[0]}"
             self.sent += some
 
-    async def send_life(self, events: Sequence[Event], *, seed: int, seconds: float) -> None:
-        """Send these in about this order: in batches of any size, several at once, spread over so many seconds."""
-        place = iter(range(len(events)))
+    async def send_life(self, events: Sequence[Event], pace: "Pace", *, seed: int) -> None:
+        """Send these in about this order: in batches of any size, several at once, as fast as `pace` says."""
+        place = iter(events)
         rng = dice(seed, "batches")
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         async with asyncio.TaskGroup() as senders:
             for _ in range(_SENDERS):
-                senders.create_task(self._send_some(events, place, rng, began, seconds))
+                senders.create_task(self._send_some(place, len(events), rng, pace))
 
-    async def _send_some(
-        self, events: Sequence[Event], place: Iterator[int], rng: Random, began: float, seconds: float
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        while batch := [events[at] for at in islice(place, rng.randint(1, _LARGEST_BATCH))]:
+    async def _send_some(self, place: Iterator[Event], total: int, rng: Random, pace: "Pace") -> None:
+        while batch := list(islice(place, rng.randint(1, _LARGEST_BATCH))):
             await self.send(batch)
-            due = began + seconds * len(self.sent) / len(events)
-            await asyncio.sleep(max(0.0, due - loop.time()))
+            await pace.wait(_SENDERS * len(batch) / total, len(self.sent) / total)
+
+
+class Pace:
+    """How fast a life is sent: so that it lasts for `seconds`, and for as long as the faults do.
+
+    `share` is how much of it may have been sent by now; beyond that it goes on slowly, for a fault is to meet traffic.
+    Once the faults are over, what is left is sent at once.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.share = 0.0
+        self._seconds = seconds
+        self._over = asyncio.Event()
+
+    def faults_are_over(self) -> None:
+        self._over.set()
+
+    async def wait(self, just_sent: float, sent: float) -> None:
+        """After a part was sent: return when it is time for the next one."""
+        seconds = self._seconds * just_sent * (1 if sent < self.share else _SLOWER)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()

@@ -43,6 +43,7 @@ async def settled(
     Raises AssertionError with what is left to do after `within` seconds.
     """
     deadline = monotonic() + within
+    told = ""
     while True:
         now = datetime.now(UTC)
         try:
@@ -53,7 +54,9 @@ async def settled(
             return now
         said = ", ".join(f"{count:,} {what}" for what, count in waiting.items())
         assert monotonic() < deadline, f"after {within:.0f} seconds there are still {said}"
-        left(said)
+        if said != told:
+            left(said)
+        told = said
         await asyncio.sleep(EVERY_SECONDS)
 
 

@@ -15,6 +15,7 @@ from support.eventually import eventually
 
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 _LEADS_SECONDS = 15.0
+_REMEDY = "libfaketime (Debian and Ubuntu: apt-get install libfaketime)"
 
 
 def library() -> Path | None:
@@ -28,7 +29,7 @@ def clock_off(seconds: int) -> Mapping[str, str]:
     Raises AssertionError where libfaketime isn't installed.
     """
     found = library()
-    assert found is not None, "install libfaketime (Debian and Ubuntu: apt-get install libfaketime)"
+    assert found is not None, _REMEDY
     return {
         "LD_PRELOAD": str(found),
         "FAKETIME": f"{seconds:+d}",
@@ -47,12 +48,15 @@ async def leads(url: str) -> bool:
             return False
 
 
-class _ClockOff:
+class _ClockOff(Fault):
     """It takes part in the group, and it leads: announcements, levels and what goes out are its own for a while."""
 
     name = "clock-off"
     summary = "one worker's clock is an hour ahead or behind, and that worker leads"
     parts: frozenset[Part] = frozenset({"workers"})
+
+    def lacking(self) -> str | None:
+        return None if library() is not None else _REMEDY
 
     async def inject(self, ground: Ground, dice: Random) -> float:
         others = list(ground.fleet.workers)

@@ -13,7 +13,7 @@ def test_help_names_every_target_that_a_person_calls() -> None:
     shown = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    for target in ("help", "demo", "test", "lint", "up", "down", "bench"):
+    for target in ("help", "demo", "test", "lint", "up", "down", "bench", "chaos"):
         assert re.search(rf"^  make {target} +\S", shown.stdout, re.MULTILINE), target
 
 
