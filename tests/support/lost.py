@@ -39,6 +39,11 @@ async def results(pool: Pool) -> dict[str, list[tuple[Any, ...]]]:
     found = {name: [tuple(row) for row in await pool.fetch(statement)] for name, statement in statements.items()}
     # Of an assessment that was read back, 1 has become 1.0: compared as numbers.
     found["levels"] = [
-        (*row, json.loads(live), settled and json.loads(settled)) for *row, live, settled in found["levels"]
+        (*row, _lasting(json.loads(live)), settled and json.loads(settled)) for *row, live, settled in found["levels"]
     ]
     return {name: sorted(rows, key=lambda row: row[:3]) for name, rows in found.items()}
+
+
+def _lasting(assessment: dict[str, Any]) -> dict[str, Any]:
+    """Without how fresh the data was: it is assessed again, and says the same."""
+    return {**assessment, "lineage": {**assessment["lineage"], "freshness": None}}

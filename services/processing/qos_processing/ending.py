@@ -60,7 +60,7 @@ def run(work: Work) -> int:
         _log.critical("worker_crashed", kind=type(error).__name__, error=str(error))
         return EXIT_CRASHED
     except InvalidCatalogNameError as error:
-        _log.critical("worker_crashed", kind=type(error).__name__, error=f"{error}: {_MAKE_IT}")
+        _log.critical("worker_crashed", kind=type(error).__name__, error=f"{str(error).splitlines()[0]}: {_MAKE_IT}")
         return EXIT_CRASHED
     except Exception:  # noqa: BLE001  the last frame: whatever it was, it is logged and ends the process
         _log.critical("worker_crashed", exc_info=True)
