@@ -1,8 +1,8 @@
 """How fast a rebuild is: `python -m bench.rebuild [--events N] [--processes N]`.
 
-Fills a log, lets plain aiokafka read and decode it, lets workers fold it into a database as they do live, and then
-builds that database's results anew beside them. Prints events a second of each, what an event takes of
-the cores, and how long the rebuild's steps took.
+Fills a log, lets plain aiokafka read and decode it, lets workers fold it into a database as they do live, then builds
+that database's results anew beside them, and last recovers them in another, empty database as after a loss. Prints
+events a second of each, what an event takes of the cores, and how long the steps of the two took.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from qos_domain.calendar import Calendar
 from qos_local.stack.stack import Addresses
 from qos_processing.rebuild.filling import Options
 from qos_processing.rebuild.rebuilding import Rebuild
+from qos_processing.recover.recovering import Recovery
 from qos_runtime.clock import SystemClock
 from qos_runtime.settings import RuntimeSettings
 
@@ -59,11 +60,11 @@ class CoreSeconds(NamedTuple):
 
 
 class Steps:
-    """When each step of a rebuild began, and a bar for it."""
+    """When each step began, and a bar for it."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._bar = bars.add_task("rebuilding", total=None)
+        self._bar = bars.add_task("...", total=None)
         self.began: dict[str, float] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
@@ -101,13 +102,27 @@ async def measure(settings: RuntimeSettings, events: int, workers: int, processe
             ).run()
             ended = monotonic()
             used.append(CoreSeconds.used(own.database_url))
+        async with database(settings) as empty:
+            recovering, lost_at = Steps(bars), monotonic()
+            await Recovery(
+                empty,
+                calendar=Calendar.load(),
+                clock=SystemClock(),
+                options=Options(processes=processes),
+                progress=recovering,
+            ).run()
+            recovered_at = monotonic()
+            used.append(CoreSeconds.used(empty.database_url))
+    recovered = Rate(f"a recovery ({processes} processes), verified and live", events, recovered_at - lost_at)
     rebuilt = Rate(f"a rebuild ({processes} processes), verified and live", events, ended - began)
     lived = Rate(f"the live path ({workers} workers)", lived.events, lived.seconds)
     costs = [None, *(after.since(before) for before, after in pairwise(used))]
-    _show(events, list(zip([plain, lived, rebuilt], costs, strict=True)), list(steps.seconds(ended)))
+    _show(events, list(zip([plain, lived, rebuilt, recovered], costs, strict=True)))
+    for what, taken in (("rebuild", steps.seconds(ended)), ("recovery", recovering.seconds(recovered_at))):
+        console.print(f"The {what}'s steps: " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in taken))
 
 
-def _show(events: int, rates: list[tuple[Rate, CoreSeconds | None]], steps: list[tuple[str, float]]) -> None:
+def _show(events: int, rates: list[tuple[Rate, CoreSeconds | None]]) -> None:
     table = Table(title="Folding the whole log", title_justify="left")
     table.add_column("reader")
     for column in ("events/s", "events", "seconds", "µs of a core an event", "and of the database"):
@@ -116,7 +131,6 @@ def _show(events: int, rates: list[tuple[Rate, CoreSeconds | None]], steps: list
         used = ["", ""] if cost is None else [f"{1e6 * seconds / events:,.0f}" for seconds in cost]
         table.add_row(rate.name, f"{rate.per_second:,.0f}", f"{rate.events:,}", f"{rate.seconds:,.1f}", *used)
     console.print(table)
-    console.print("The rebuild's steps: " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps))
 
 
 @contextmanager

@@ -68,15 +68,19 @@ async def story(settings: RuntimeSettings, system: System, shell: Terminal) -> N
     (worker,) = system.workers
     await append(settings, events)
     await poison(settings, permit)
+    await settled(settings, len(events) + 1)
+    shell.paste("qos publish")
     before = await settled(settings, len(events) + 1)
     heard = Counter(event["id"] for event in await messages(settings, SLA_EVENTS))
     assert before["letters"]
+    assert len(before["publications"]) == 1
     assert len(heard) > 10
 
     await lose(settings)
     await eventually(lambda: worker.exit_code is not None, within=120)
     assert worker.exit_code == 1
-    assert worker.events("worker_crashed")
+    (crashed,) = worker.events("worker_crashed")
+    assert "does not exist: make it" in crashed["error"]
     send(system, TRAFFIC, meanwhile[:10])
 
     preamble = commands(DISASTER, "# Disaster recovery")[0]
@@ -175,8 +179,8 @@ def same_as_before(
 ) -> None:
     """But for what came meanwhile, which is of one procedure."""
     assert [row for row in after["cases"] if not row[1].startswith("M-")] == before["cases"]
-    assert after["letters"] == before["letters"]
-    assert after["retracted"] == before["retracted"]
+    for what in ("letters", "retracted", "publications", "statements"):
+        assert after[what] == before[what]
     others = [[row for row in found["levels"] if row[0] != permit] for found in (before, after)]
     assert others[0] == others[1]
 

@@ -21,11 +21,21 @@ _OFFSETS = """
     SELECT topic, partition, next_offset FROM partition_offsets
     WHERE generation = (SELECT generation FROM generations WHERE status = 'live')
 """
+_PUBLISHED = "SELECT publication_id, period, as_of, issued_at, content FROM publications"
+_STATED = "SELECT publication_id, scope, id, organisation_id, digest, content FROM publication_statements"
 
 
 async def results(pool: Pool) -> dict[str, list[tuple[Any, ...]]]:
-    """Cases with what was announced of them, levels, dead letters, retractions and offsets, of the live generation."""
-    statements = {"cases": _CASES, "levels": _LEVELS, "letters": _LETTERS, "retracted": _RETRACTED, "offsets": _OFFSETS}
+    """Cases with what was announced of them, levels, dead letters, retractions, offsets and publications."""
+    statements = {
+        "cases": _CASES,
+        "levels": _LEVELS,
+        "letters": _LETTERS,
+        "retracted": _RETRACTED,
+        "offsets": _OFFSETS,
+        "publications": _PUBLISHED,
+        "statements": _STATED,
+    }
     found = {name: [tuple(row) for row in await pool.fetch(statement)] for name, statement in statements.items()}
     # Of an assessment that was read back, 1 has become 1.0: compared as numbers.
     found["levels"] = [

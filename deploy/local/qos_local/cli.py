@@ -14,6 +14,7 @@ from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
 from qos_local.results import (
+    publish_command,
     rebuild_command,
     recover_command,
     repartition_command,
@@ -49,6 +50,7 @@ rebuild_command.register(app)
 recover_command.register(app)
 restore_log_command.register(app)
 app.add_typer(repartition_command.app, name="repartition")
+publish_command.register(app)
 
 
 def main() -> None:

@@ -196,13 +196,15 @@ class LevelAssessor:
                 continue
             # A time: it grows even if a database is restored from a backup, and readers drop what is older.
             revision = max(0 if known is None else known.revision + 1, int(now.timestamp() * 1000))
+            # The change before the assessment that settles it: if only the one is sent and the database is lost, the
+            # change is found, and told, again.
+            if changed is not None:
+                messages.append(self._outgoing.level_changed(daily[procedure_id].organisation_id, changed, now))
             if known is not None and same:
                 revision = known.revision
             else:
                 assessed = self._outgoing.assessed(result.organisation_id, result.assessment, settled, revision, now)
                 messages.append(assessed)
-            if changed is not None:
-                messages.append(self._outgoing.level_changed(daily[procedure_id].organisation_id, changed, now))
             rows.append(
                 LevelsRow(
                     assessment=result.assessment,

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from asyncpg import InvalidCatalogNameError
+
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.settings import ProcessingSettings
 from qos_runtime.errors import NotConfigured, TopicsNotReady
@@ -22,6 +24,10 @@ EXIT_NOT_CONFIGURED = 2
 Work: TypeAlias = Callable[[ProcessingSettings, Callable[[], None]], Awaitable[None]]
 
 _log = get_logger(__name__)
+_MAKE_IT = (
+    "make it, with its tables (`python -m qos_processing.migrate`). If the one before was lost, `qos recover` fills it"
+    " before any worker starts (docs/disaster.md)"
+)
 
 
 def run(work: Work) -> int:
@@ -52,6 +58,9 @@ def run(work: Work) -> int:
     except (BrokenInvariant, TransientFailure) as error:
         # Foreseen: the message says what is wrong and what to do, the stack says nothing.
         _log.critical("worker_crashed", kind=type(error).__name__, error=str(error))
+        return EXIT_CRASHED
+    except InvalidCatalogNameError as error:
+        _log.critical("worker_crashed", kind=type(error).__name__, error=f"{error}: {_MAKE_IT}")
         return EXIT_CRASHED
     except Exception:  # noqa: BLE001  the last frame: whatever it was, it is logged and ends the process
         _log.critical("worker_crashed", exc_info=True)

@@ -1,19 +1,27 @@
-"""What goes out, as CloudEvents: assessments on `qos-levels`, announcements and level changes on `sla-events`.
+"""What goes out, as CloudEvents: assessments on `qos-levels`, announcements and level changes on `sla-events`, and
+publications on `publications`.
 
 Ids come from what is said, not from where it stands, so that saying it again gives the same id.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 
 from qos_domain.assessment import Assessment, LevelChanged, Settled
 from qos_domain.case import CaseKey
+from qos_domain.publication_events import (
+    TYPE_OF_DATA,
+    PublicationCompleted,
+    PublicationEvent,
+    PublicationIssued,
+    PublicationRestated,
+)
 from qos_domain.rows import CaseRow
 from qos_processing.announcing import Announcement
 from qos_processing.ports import Message
-from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
+from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, SLA_EVENTS
 
 SOURCE = "urn:procedure-qos:processing"
 
@@ -72,6 +80,11 @@ class LevelChangedData(msgspec.Struct, frozen=True, kw_only=True):
 _ENCODER = msgspec.json.Encoder()
 
 
+def publication_key(event: PublicationEvent) -> str:
+    """The key of its record: the procedure, else the organisation, else the month. The partition follows from it."""
+    return event.period if isinstance(event, PublicationCompleted) else event.id or event.period
+
+
 class Outgoing:
     """Makes messages. `type_prefix` precedes every type."""
 
@@ -119,6 +132,19 @@ class Outgoing:
         )
         name = f"level-changed:{procedure_id}:{changed.as_of}"
         return self._message(SLA_EVENTS, name, "level.changed", now, procedure_id, procedure_id, data)
+
+    def published(self, event: PublicationEvent, now: datetime) -> Message:
+        """What is published or restated of a scope, or that a publication is complete."""
+        key = publication_key(event)
+        match event:
+            case PublicationIssued():
+                name = f"publication:{event.publication_id}:{event.scope}:{event.id}"
+            case PublicationCompleted():
+                name = f"publication:{event.publication_id}"
+            case PublicationRestated():
+                at = event.restated_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+                name = f"restated:{event.publication_id}:{event.scope}:{event.id}:{at}"
+        return self._message(PUBLICATIONS, name, TYPE_OF_DATA[type(event)], now, key, key, event)
 
     def _message(
         self, topic: str, event_id: str, type_: str, now: datetime, procedure_id: str, subject: str, data: object

@@ -1,8 +1,8 @@
 """The assessment of a procedure on a day: its levels, with all that they rest on (docs/levels.md)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Literal, TypeAlias
 
 from qos_domain.criteria import Principle
@@ -141,6 +141,23 @@ def settle(
     if not changes:
         return settled, None
     return settled, LevelChanged(procedure_id=assessment.procedure_id, as_of=assessment.as_of, changes=tuple(changes))
+
+
+def settled_on(daily: Sequence[Assessment], day: date, settling_days: int = SETTLING_DAYS) -> Settled | None:
+    """The settled levels of a day, from the daily assessments that are kept, oldest first: each stands until the next.
+
+    None when the first one is of a later day.
+    """
+    settled: Settled | None = None
+    for number, assessment in enumerate(daily):
+        if assessment.as_of > day:
+            break
+        last = day if number + 1 == len(daily) else min(day, daily[number + 1].as_of - timedelta(1))
+        # After so many equal days in a row nothing more can come of it.
+        for days in range(min((last - assessment.as_of).days, settling_days) + 1):
+            settled, _ = settle(settled, replace(assessment, as_of=assessment.as_of + timedelta(days)), settling_days)
+        settled = None if settled is None else replace(settled, as_of=last)
+    return settled
 
 
 def _settle(

@@ -75,6 +75,18 @@ class Month:
     def of(cls, day: date) -> "Month":
         return cls(day.year, day.month)
 
+    @classmethod
+    def named(cls, name: str) -> "Month":
+        """The month of a name such as 2026-10. Raises InvalidWindow."""
+        found = _MONTH.fullmatch(name)
+        if found is None or found[1] == "0000":
+            raise InvalidWindow(window=name, rule="a month such as 2026-10")
+        return cls(int(found[1]), int(found[2]))
+
+    @property
+    def name(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
     def before(self, months: int) -> "Month":
         """The month that lies so many months earlier."""
         index = self.year * 12 + self.month - 1 - months
@@ -83,6 +95,10 @@ class Month:
     @property
     def span(self) -> Span:
         return Span(date(self.year, self.month, 1), date(self.year, self.month, monthrange(self.year, self.month)[1]))
+
+    @property
+    def window(self) -> Window:
+        return Window(self.name, self.span.start, self.span.end)
 
 
 def last_complete_month(as_of: date) -> Month:

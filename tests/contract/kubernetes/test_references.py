@@ -7,7 +7,7 @@ import pytest
 
 from qos_domain.events import INPUT_TOPICS
 from qos_runtime import metric_defs
-from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS
+from qos_runtime.topics import DEAD_LETTER_DECISIONS, DEAD_LETTERS, PUBLICATIONS, QOS_LEVELS, SLA_EVENTS
 from support.manifests import Manifests, Pod, selects
 
 pytestmark = pytest.mark.timeout(900)
@@ -170,7 +170,8 @@ def test_dead_letters_are_settled_through_intake_and_followed_by_workers(product
     }
     assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTERS]
     assert {"Read", "Write"} <= operations["qos-intake", DEAD_LETTER_DECISIONS]
-    assert operations["qos-processing", DEAD_LETTERS] == {"Write", "Describe", "DescribeConfigs"}
+    for topic in (DEAD_LETTERS, QOS_LEVELS, SLA_EVENTS, PUBLICATIONS):  # which a recovery reads back
+        assert operations["qos-processing", topic] == {"Read", "Write", "Describe", "DescribeConfigs"}
     assert operations["qos-processing", DEAD_LETTER_DECISIONS] == {"Read", "Describe", "DescribeConfigs"}
 
 

@@ -73,7 +73,10 @@ async def test_what_was_said_since_the_backup_is_not_said_again(loss: Loss, tmp_
         await restored.assessor.assess_touched()
         assert await results(restored.pool) == before
         # What waited in the outbox when the backup was made is sent again, with its ids; of assessments only the last.
-        assert await restored.sent("qos-levels") == []
+        revisions = dict(await rows(ground.settings, "SELECT procedure_id, revision FROM levels"))
+        again = [event["data"] for event in await restored.sent("qos-levels")]
+        assert 0 < len(again) < len(revisions)
+        assert all(data["revision"] == revisions[data["procedure_id"]] for data in again)
         assert (await verifier(ground.settings)(Scope(log=True))).clean
         await after.publish()
         result = happened("notification.sent", "2025-05-20", procedure="permit-1", channel="electronic")

@@ -6,8 +6,12 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
+from qos_domain import criteria
 from qos_domain.events import Event
+from qos_domain.periods import Month
 from qos_domain.procedures import DeclaredAttributes
+from qos_processing.publish.publishing import Publishing, Rules
+from qos_processing.topic_ids import TopicIdentity
 from qos_processing.verify.verification import Scope
 from qos_runtime.kafka import admin_client, producer
 from qos_runtime.topics import SLA_EVENTS
@@ -224,3 +228,35 @@ async def test_dead_letters_are_kept_and_settled_as_before(loss: Loss) -> None:
     async with loss.going_on() as after:
         sent = await after.p.sent("dead-letters")
         assert [letter["id"] for letter in sent] == [f"applications-{where.partition}-{where.offset}"]
+
+
+async def test_publications_come_back_whole_or_are_made_again(loss: Loss) -> None:
+    """That of April reached the topic; of May one statement was still in the outbox."""
+    ground, p = loss.ground, loss.ground.p
+    rules = Rules(calendar=p.calendar, criteria=criteria.load())
+
+    async def publish(where: Ground, month: str) -> bool:
+        published = await Publishing(where.settings, rules, where.p.clock, lambda *_: None).run(Month.named(month))
+        return published.new
+
+    await ground.receive(registered(), happened("application.submitted", "2025-04-01", channel="online"))
+    await TopicIdentity(p.pool, ground.settings).verify()
+    await p.totals.take_in()
+    assert await publish(ground, "2025-04")
+    await ground.publish()
+    before = await results(p.pool)
+    p.clock.at = (await rows(ground.settings, "SELECT now()"))[0][0]
+    assert await publish(ground, "2025-05")
+    deleted = await p.pool.execute("DELETE FROM outbox WHERE event_id LIKE 'publication:2025-05%:procedure:%'")
+    assert deleted == "DELETE 1"
+    await ground.publish()
+
+    recovered = await loss.recover()
+
+    assert (recovered.publications, recovered.incomplete) == (1, 1)
+    async with loss.going_on() as after:
+        found = await results(after.p.pool)
+        assert (found["publications"], found["statements"]) == (before["publications"], before["statements"])
+        await after.p.totals.take_in()
+        assert not await publish(after, "2025-04")
+        assert await publish(after, "2025-05")

@@ -41,7 +41,8 @@ def recover_results(
     """Fill an empty database after PostgreSQL was lost whole: from the log, and from what went out.
 
     Cases, figures and the registry are folded from the input topics. What was announced comes from `sla-events`, levels
-    from `qos-levels`, dead letters from `dead-letters` and `dead-letter-decisions`: nothing is told a second time.
+    from `qos-levels`, dead letters from `dead-letters` and `dead-letter-decisions`, publications from `publications`:
+    nothing is told a second time.
     The database must be new and migrated, and no worker may run. Interrupted or killed: run it again.
 
     With --after-backup the database is one that was restored from a backup: workers will go on from its offsets, and

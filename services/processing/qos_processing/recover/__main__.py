@@ -1,8 +1,8 @@
 """`python -m qos_processing.recover`: fill an empty database after the former one was lost whole.
 
-From the log, and from what went out: sla-events, qos-levels, dead-letters and their decisions. Configured by the
-environment as a worker is; no worker may run. Killed or failed, run it again. Exit code 0: done, start the workers;
-1: it failed, run it again; 2: it can't be begun as things are.
+From the log, and from what went out: sla-events, qos-levels, publications, dead-letters and their decisions. Configured
+by the environment as a worker is; no worker may run. Killed or failed, run it again. Exit code 0: done, start the
+workers; 1: it failed, run it again; 2: it can't be begun as things are.
 
     python -m qos_processing.migrate && python -m qos_processing.recover
     python -m qos_processing.recover --processes 4 --records-in-memory 1000000

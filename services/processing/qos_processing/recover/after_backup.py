@@ -13,12 +13,13 @@ from qos_processing.rebuild.filling import Progress
 from qos_processing.rebuild.rebuilding import alone
 from qos_processing.recover.announcements import Heard, hear, restore_retracted, update_announced
 from qos_processing.recover.levels import restore_levels
+from qos_processing.recover.publications import restore_publications
 from qos_processing.recover.reading import own_topic
 from qos_processing.recover.recovering import fence
 from qos_processing.transactions import Connection
 from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS, TOPICS, require_topics
+from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, SLA_EVENTS, TOPICS, require_topics
 
 # What waited when the backup was made was sent long ago. An assessment that is sent after a later one would be the one
 # that the compacted topic keeps.
@@ -31,16 +32,20 @@ _OUTDATED = """
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Of how many cases more was announced than the backup knew; of how many procedures it had an older assessment."""
+    """Of how many cases more was announced than the backup knew, of how many procedures it had an older assessment, and
+    how many publications it lacked.
+    """
 
     cases: int
     assessments: int
+    publications: int
 
     def lines(self) -> list[str]:
         """For people."""
         return [
             f"Announcements: of {self.cases:,} cases more was said than the backup knew.",
             f"Levels: {self.assessments:,} assessments are later than the backup's.",
+            f"Publications: {self.publications:,} were made since the backup.",
             "Start the workers; then `qos verify --everything --log`.",
         ]
 
@@ -66,7 +71,9 @@ async def read_back(settings: RuntimeSettings, *, calendar: Calendar, progress: 
         async with own_topic(settings, QOS_LEVELS, progress) as topic:
             levels = await restore_levels(session, topic)
         await session.execute(_OUTDATED)
-    return ReadBack(cases, levels.assessed)
+        async with own_topic(settings, PUBLICATIONS, progress) as topic:
+            publications = await restore_publications(session, topic, type_prefix=settings.event_type_prefix)
+    return ReadBack(cases, levels.assessed, publications.restored)
 
 
 async def _lock(session: Connection, partition: int) -> None:

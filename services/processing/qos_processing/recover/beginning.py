@@ -54,7 +54,9 @@ async def _clear(session: Connection) -> int:
     if former is None:
         raise NoLiveGeneration
     async with session.transaction():
-        await session.execute(f"TRUNCATE {', '.join(await _tables(session))}")
+        # What was published does not change: it stays as far as it was restored.
+        tables = [name for name in await _tables(session) if not name.startswith("publication")]
+        await session.execute(f"TRUNCATE {', '.join(tables)}")
         await session.execute("UPDATE recoveries SET started_at = now() WHERE finished_at IS NULL")
     return int(former)
 

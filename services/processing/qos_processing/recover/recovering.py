@@ -20,6 +20,7 @@ from qos_processing.recover import beginning
 from qos_processing.recover.announcements import Heard, restore_announcements, restore_retracted
 from qos_processing.recover.letters import count_letters, restore_letters
 from qos_processing.recover.levels import Levels, restore_levels
+from qos_processing.recover.publications import Publications, restore_publications
 from qos_processing.recover.reading import own_topic
 from qos_processing.recover.report import Recovered
 from qos_processing.recover.taking_over import take_over
@@ -31,7 +32,7 @@ from qos_runtime.kafka import admin_client
 from qos_runtime.logging import get_logger
 from qos_runtime.postgres import create_pool
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import DEAD_LETTERS, QOS_LEVELS, SLA_EVENTS, TOPICS, require_topics
+from qos_runtime.topics import DEAD_LETTERS, PUBLICATIONS, QOS_LEVELS, SLA_EVENTS, TOPICS, require_topics
 
 log = get_logger(__name__)
 
@@ -68,7 +69,10 @@ class Recovery:
             await self._letters(session)
             async with own_topic(self._settings, QOS_LEVELS, self._progress) as topic:
                 levels = await restore_levels(session, topic)
-            return await self._build(session, former, heard, levels)
+            async with own_topic(self._settings, PUBLICATIONS, self._progress) as topic:
+                prefix = self._settings.event_type_prefix
+                publications = await restore_publications(session, topic, type_prefix=prefix)
+            return await self._build(session, former, heard, levels, publications)
 
     async def _hear(self, session: Connection, former: int) -> Heard:
         async with own_topic(self._settings, SLA_EVENTS, self._progress) as topic:
@@ -86,7 +90,9 @@ class Recovery:
         finally:
             await pool.close()
 
-    async def _build(self, session: Connection, former: int, heard: Heard, levels: Levels) -> Recovered:
+    async def _build(
+        self, session: Connection, former: int, heard: Heard, levels: Levels, publications: Publications
+    ) -> Recovered:
         ids = await topic_ids(self._settings, {self._settings.topic(name) for name in INPUT_TOPICS})
         known, _ = await count_letters(session)
         new = await generations.begin(session, self._settings.partitions)
@@ -114,6 +120,8 @@ class Recovery:
             dead_letters=letters,
             settled=settled,
             unpublished=letters - known,
+            publications=publications.restored,
+            incomplete=publications.incomplete,
         )
         by_name: dict[str, UUID] = {name: ids[self._settings.topic(name)] for name in INPUT_TOPICS}
         await take_over(session, former=former, new=new, topic_ids=by_name, report=recovered)
