@@ -23,6 +23,7 @@ from qos_domain.calendar import Calendar
 from qos_domain.events import ApplicationStarted, Event, ReviewStarted
 from qos_domain.replay import Replay
 from qos_local.simulation.simulate import simulate
+from qos_local.stack.errors import StackFailed
 from qos_local.stack.home import Home, cache_directory
 from qos_local.stack.jars import ensure_jars
 from qos_local.stack.kafka import KafkaNode
@@ -32,7 +33,8 @@ from qos_runtime.kafka import admin_client, partition_of, producer
 from qos_runtime.postgres import Pool, create_pool
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import create_topics
-from support.backends import FAST
+from support.absent import absent
+from support.backends import FAST, Embedded
 from support.documents import DOCS, commands, terminal
 from support.eventually import eventually
 from support.live_results import LiveResults, append
@@ -55,78 +57,92 @@ class Place(NamedTuple):
         return f"{self.topic}-{self.partition}"
 
 
-class Broker:
-    """A broker of this test's own, whose disk is copied and put back while it is down."""
+class Stack:
+    """A broker and a database of this test's own; the broker's disk is copied and put back while it is down."""
 
-    def __init__(self, directory: Path) -> None:
-        self._home = Home(directory / "home")
-        self._copies = directory / "copies"
-        self._node = KafkaNode(self._home, usual_port=None)
-        self._jars = ensure_jars(cache_directory())
+    def __init__(self) -> None:
+        self._embedded = Embedded()
 
-    async def start(self) -> str:
-        return self._node.address(await asyncio.to_thread(self._node.start, self._jars, overrides=FAST.kafka))
+    async def start(self) -> RuntimeSettings:
+        addresses = await asyncio.to_thread(self._embedded._started)
+        return RuntimeSettings(
+            kafka_bootstrap_servers=addresses.kafka_bootstrap_servers,
+            database_url=addresses.database_url,
+            partitions=PARTITIONS,
+            topic_prefix="t.",
+        )
 
-    async def stop(self) -> None:
-        await asyncio.to_thread(self._node.stop)
+    async def stop_broker(self) -> None:
+        await asyncio.to_thread(self._broker.stop)
+
+    async def start_broker(self) -> None:
+        jars = ensure_jars(cache_directory())
+        await asyncio.to_thread(self._broker.start, jars, overrides=FAST.kafka)
 
     def copy(self, place: Place) -> None:
-        shutil.copytree(self._log(place), self._copies / str(place))
+        shutil.copytree(self._log(place), self._home.root / "copies" / str(place))
 
     def put_back(self, place: Place) -> None:
         shutil.rmtree(self._log(place))
-        shutil.copytree(self._copies / str(place), self._log(place))
+        shutil.copytree(self._home.root / "copies" / str(place), self._log(place))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._embedded.close)
 
     def _log(self, place: Place) -> Path:
         return self._home.kafka_data / "log" / f"t.{place}"
 
+    @property
+    def _broker(self) -> KafkaNode:
+        return KafkaNode(self._home, usual_port=None)
+
+    @property
+    def _home(self) -> Home:
+        assert self._embedded._stack is not None
+        return self._embedded._stack.home
+
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    made = Broker(tmp_path)
+async def stack() -> AsyncIterator[Stack]:
+    made = Stack()
     try:
         yield made
     finally:
-        await made.stop()
+        await made.close()
 
 
 @pytest.mark.timeout(400)
-async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url: str, tmp_path: Path) -> None:
-    settings = RuntimeSettings(
-        kafka_bootstrap_servers=await broker.start(),
-        database_url=database_url,
-        partitions=PARTITIONS,
-        topic_prefix="t.",
-    )
+async def test_the_tails_of_two_partitions_are_lost(stack: Stack, tmp_path: Path) -> None:
+    settings = await started(stack)
     environment = {**environment_of(settings), "QOS_PROCESSING_PORT": "0"}
-    await migrate(database_url)
+    await migrate(settings.database_url)
     async with admin_client(settings) as admin:
         await create_topics(admin, settings)
     simulation = simulate(seed=8, today=TODAY, cases=200, calendar=Calendar.load())
     events = [*simulation.procedures, *simulation.events]
     begin, until = len(events) // 3, len(events) - 50
     cut, overtaken = (Place(name, fullest(events[begin:until], name)) for name in ("applications", "reviews"))
-    pool = await create_pool(database_url, application_name="test", max_size=3)
+    pool = await create_pool(settings.database_url, application_name="test", max_size=3)
     live = LiveResults(pool)
     look, put_back, verify = commands(DOCS / "disaster.md", "## The tail of a partition is lost")
     with terminal(environment, tmp_path) as shell:
         await append(settings, events[:begin])
         await processed(settings, pool, environment)
-        await broker.stop()
-        broker.copy(cut)
-        broker.copy(overtaken)
+        await stack.stop_broker()
+        stack.copy(cut)
+        stack.copy(overtaken)
 
-        await broker.start()
+        await stack.start_broker()
         await append(settings, events[begin:until])
         await append(settings, events[begin : begin + 20])  # sent twice
         await append_unusable(settings, cut)
         await processed(settings, pool, environment)
         await append(settings, events[until:])  # lost before anybody has processed them
-        await broker.stop()
-        broker.put_back(cut)
-        broker.put_back(overtaken)
+        await stack.stop_broker()
+        stack.put_back(cut)
+        stack.put_back(overtaken)
 
-        await broker.start()
+        await stack.start_broker()
         ends, stored = await ends_of(settings), await offsets(pool)
         lost = {place: stored[place] - ends[place] for place in (cut, overtaken)}
         new = [*openings(cut.partition, 5), *examinations(overtaken.partition, lost[overtaken] + 10)]
@@ -160,6 +176,13 @@ async def test_the_tails_of_two_partitions_are_lost(broker: Broker, database_url
         assert ", 0 mismatches" in shell.paste(verify, within=200)
         assert "nothing to do" in run(environment)
     await pool.close()
+
+
+async def started(stack: Stack) -> RuntimeSettings:
+    try:
+        return await stack.start()
+    except StackFailed as failure:
+        absent(str(failure))
 
 
 def fullest(events: Sequence[Event], topic: str) -> int:

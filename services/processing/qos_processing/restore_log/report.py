@@ -12,7 +12,10 @@ EXIT_REFUSED = 2
 def as_text(findings: Sequence[Finding], *, dry_run: bool) -> str:
     """A paragraph for each topic partition that was compared, and what to do next."""
     if not findings:
-        return "Each partition's log reaches as far as the results, and stands as it was processed: nothing to do."
+        return (
+            "Each partition's log reaches as far as the results, and stands as it was processed: nothing to do. If a"
+            " log was cut off all the same, nobody had processed what it lost: sources must send it again."
+        )
     lines = [finding.told() for finding in findings]
     if any(not finding.whole for finding in findings):
         lines.append(
