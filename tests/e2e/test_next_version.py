@@ -71,7 +71,7 @@ async def pool(settings: RuntimeSettings) -> AsyncIterator[Pool]:
         await pool.close()
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 async def test_the_next_program_takes_over_and_both_versions_come_to_the_same(
     settings: RuntimeSettings, pool: Pool, following: Program, tmp_path: Path, free_port: int
 ) -> None:
@@ -86,40 +86,40 @@ async def test_the_next_program_takes_over_and_both_versions_come_to_the_same(
         # Sent too early, by an intake that was upgraded before the workers; one of them is known in version 1.
         await log.append(2, *(paid(n) for n in range(5, 10)))
         await log.append(3, paid(10))
-        await eventually(processed, within=90)
+        await eventually(processed, within=200)
         assert await buried(pool) == {("unknown_type", "type", "open"): 6}
         await equals(live, [event for event in log.events if event.id not in log.unknown])
 
         with following.running("qos_processing", environment) as refused:
-            await eventually(lambda: refused.exit_code is not None, within=90)
+            await eventually(lambda: refused.exit_code is not None, within=200)
             assert refused.exit_code == 1
             [crash] = refused.events("worker_crashed")
             assert crash["kind"] == "OtherLogic"
             assert "python -m qos_processing.rebuild" in crash["error"]
             assert not refused.events("partitions_placed"), "it took partitions from the one that can go on"
         await log.append(1, applied(11), paid(11))
-        await eventually(processed, within=90)
+        await eventually(processed, within=200)
 
         following.run("qos_processing.rebuild", environment, "--yes", "--processes", "1")
         assert await live.generations() == [(1, "old"), (2, "live")]
         await log.append(1, applied(12))
-        await eventually(lambda: present.exit_code is not None, within=90)
+        await eventually(lambda: present.exit_code is not None, within=200)
         assert present.exit_code == 1
         assert present.events("worker_crashed")[0]["kind"] == "OtherLogic"
 
     with following.running("qos_processing", environment) as taking_over:
         await log.append(2, paid(12), paid(0))
         await log.append(1, paid(9))
-        await eventually(processed, within=90)
+        await eventually(processed, within=200)
         known = [event for event in log.events if event.id != paid(10).id]
         await equals(live, known)
         following.run("qos_processing.verify", environment, "--everything", "--log")
 
         await redriven(following, environment, tmp_path, free_port)
         log.records += 5
-        await eventually(processed, within=90)
+        await eventually(processed, within=200)
         await equals(live, known)
-        await eventually(lambda: settled(pool), within=60)
+        await eventually(lambda: settled(pool), within=200)
         assert await no_conflict(pool)
         assert taking_over.stop() == 0
 

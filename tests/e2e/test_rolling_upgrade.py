@@ -52,7 +52,7 @@ READ_EVERY_SECONDS = 1.0
 WORKER = {"QOS_PROCESSING_PORT": "0", "QOS_PROCESSING_BATCH_RECORDS": "50", "QOS_LOG_LEVEL": "DEBUG"}
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 async def test_an_upgrade_and_its_way_back_under_traffic(
     runtime_settings: RuntimeSettings, postgres: str, tmp_path: Path, free_port: int
 ) -> None:
@@ -91,7 +91,6 @@ async def test_an_upgrade_and_its_way_back_under_traffic(
             assert third.stop() == 0
             assert [each.events("worker_crashed") for each in (first, second, newer, third)] == [[]] * 4
         await equals_the_fold(cases.live, [*base, *traffic.events, *cases.events])
-        former.run("qos_processing.verify", environment, "--everything", "--log")
         assert (await verifier(settings)(Scope(log=True))).clean
         assert await pool.fetchval("SELECT count(*) FROM dead_letters") == 1
         announced = await cases.live.announced()
@@ -168,7 +167,7 @@ class Cases:
         async def told() -> bool:
             return (PERMITS[0], name) in await self.live.announced()
 
-        await eventually(told, within=90)
+        await eventually(told, within=240)
 
 
 @contextmanager
@@ -184,7 +183,7 @@ async def work(*workers: RunningService) -> None:
         return [worker.logs().count('"batches_committed"') for worker in workers]
 
     before = committed()
-    await eventually(lambda: all(now > then for now, then in zip(committed(), before, strict=True)), within=90)
+    await eventually(lambda: all(now > then for now, then in zip(committed(), before, strict=True)), within=240)
 
 
 @contextmanager
