@@ -20,6 +20,7 @@ from qos_local.results import (
     repartition_command,
     restate_command,
     restore_log_command,
+    rulebooks_command,
     verify_command,
 )
 from qos_local.simulation import command as simulate_command
@@ -52,6 +53,7 @@ restore_log_command.register(app)
 app.add_typer(repartition_command.app, name="repartition")
 restate_command.register(app)
 recover_command.register(app)
+rulebooks_command.register(app)
 publish_command.register(app)
 
 

@@ -205,7 +205,8 @@ class LevelWords:
         level = settled.levels.get(name, {}).get("evidenced")
         if level is None:
             return None
-        return self._t("sheet_settled", level=self._t.level(level.level), day=self._t.day(level.since))
+        text = "sheet_settled" if level.cause is None else "sheet_settled_restated"
+        return self._t(text, level=self._t.level(level.level), day=self._t.day(level.since))
 
     def _title(self, result: CriterionResult) -> str:
         criterion = self._criteria.get(result.criterion)

@@ -15,6 +15,7 @@ _KEEP = """
 """
 _DIGEST = "SELECT digest FROM rulebooks WHERE kind = $1 AND version = $2"
 _CONTENT = "SELECT content FROM rulebooks WHERE kind = $1 AND version = $2"
+_KEPT = "SELECT kind, version, digest, content, first_used_at FROM rulebooks ORDER BY kind, first_used_at, version"
 _UNPUBLISHED = """
     SELECT kind, version, digest, content, first_used_at FROM rulebooks
     WHERE published_at IS NULL ORDER BY first_used_at, kind, version
@@ -50,6 +51,11 @@ async def content(connection: Connection, kind: str, version: str) -> str | None
     """The content of a version that was in force."""
     found: str | None = await connection.fetchval(_CONTENT, kind, version)
     return found
+
+
+async def all_kept(connection: Connection) -> list[tuple[Rulebook, datetime]]:
+    """All that were ever in force, and when each was used first."""
+    return [(Rulebook(*row[:4]), row[4]) for row in map(tuple, await connection.fetch(_KEPT))]
 
 
 async def unpublished(connection: Connection) -> list[tuple[Rulebook, datetime]]:

@@ -139,8 +139,8 @@ async def test_the_command(office: Office, tmp_path: Path) -> None:
     (tmp_path / "mild.json").write_text(mild().content, encoding="utf-8")
     environment = {"DATABASE_URL": office.settings.database_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
-    async def run(*arguments: str) -> tuple[int, str, str]:
-        done = await asyncio.to_thread(CliRunner().invoke, app, ["restate", *arguments], env=environment)
+    async def run(*arguments: str, command: str = "restate") -> tuple[int, str, str]:
+        done = await asyncio.to_thread(CliRunner().invoke, app, [command, *arguments], env=environment)
         return done.exit_code, done.stdout, done.stderr
 
     code, said, _ = await run("--dry-run", "--calendar", path)
@@ -157,6 +157,12 @@ async def test_the_command(office: Office, tmp_path: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(said))
     assert (row["what"], row["view"], row["name"]) == ("level", "2025-04-30", "levels.faster.evidenced.level")
     assert (row["before"], row["after"], row["difference"]) == ("1", "2", "1")
+    _, said, _ = await run(command="rulebooks")
+    assert [line.split()[:2] for line in said.splitlines()] == [["calendar", "jp-tokyo-1"], ["criteria", "tokyo-1"]]
+    _, said, _ = await run("criteria", "tokyo-1", command="rulebooks")
+    assert criteria_files.parse_json(said) == criteria_files.load()
+    code, _, said = await run("criteria", "edo-1", command="rulebooks")
+    assert (code, "No criteria 'edo-1' was ever in force" in said) == (2, True)
     (tmp_path / "none.json").write_text("{", encoding="utf-8")
     for arguments, complaint in (
         (("--dry-run",), "name one of them"),

@@ -96,3 +96,29 @@ def test_a_settled_level_is_that_of_the_last_long_enough_run(days: list[bool], s
         expected.append(2 if settled else 1)
     assert course == expected
     assert len(events) == sum(before != after for before, after in pairwise(course))
+
+
+@given(st.integers(0, 12))
+def test_a_change_has_the_cause_of_the_day_on_which_its_row_began(restated_on: int) -> None:
+    """A level falls on 4 June. Whether that was a restatement was known on that day, and on no other."""
+    settled: Settled | None = None
+    told: list[LevelChanged] = []
+    for day in range(13):
+        today = assessed(PROCEDURE, ON_TIME if day < 3 else LATE, JUNE + timedelta(day))
+        settled, changed = settle(settled, today, cause="restatement" if day == restated_on else None)
+        told += [] if changed is None else [changed]
+    cause = "restatement" if restated_on == 3 else None
+    assert [[change.cause for change in one.changes] for one in told] == [[cause]]
+    assert settled is not None
+    assert settled.levels["faster"]["evidenced"].cause == cause
+    assert ("cause" in msgspec.json.decode(msgspec.json.encode(told[0]))["changes"][0]) == (cause is not None)
+
+
+def test_a_row_that_is_broken_forgets_its_cause() -> None:
+    settled: Settled | None = None
+    changes: list[LevelChanged] = []
+    for day, good in enumerate([True, False, True, *[False] * 7]):
+        today = assessed(PROCEDURE, ON_TIME if good else LATE, JUNE + timedelta(day))
+        settled, changed = settle(settled, today, cause="restatement" if day == 1 else None)
+        changes += [] if changed is None else [changed]
+    assert [one.changes[0].cause for one in changes] == [None]
