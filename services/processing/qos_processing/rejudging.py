@@ -3,17 +3,57 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from qos_domain.calendar import Calendar
 from qos_domain.facts import NO_FACTS
 from qos_domain.registry import History
 from qos_processing import folding, postgres, postgres_registry, rulebooks
+from qos_processing.folding import Fold
+from qos_processing.postgres import PartitionState
 from qos_processing.sla_results import Noticed, SlaResults, noticed_results
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.logging import get_logger
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """So many cases of a procedure were judged anew; `finished`: none of it is left."""
+
+    procedure_id: str
+    history: History
+    cases: int
+    finished: bool
+    fold: Fold
+
+
+async def judge_next(
+    connection: Connection, state: PartitionState, calendar: Calendar, now: datetime, *, limit: int
+) -> Judged | None:
+    """Judge the next cases of a partition's first re-judgement anew, in the caller's transaction, which holds the lock
+    of the partition; None where nothing is queued.
+    """
+    rejudgement = await postgres_registry.next_rejudgement(connection, state)
+    if rejudgement is None:
+        return None
+    name = rejudgement.procedure_id
+    registry = await postgres_registry.load_registry(connection, state.generation, (name,))
+    history = History.of(registry.get(name, NO_FACTS))
+    cases = await postgres_registry.load_cases_from(connection, state.generation, rejudgement, limit)
+    fold = folding.rejudge(cases, lambda _: history, calendar)
+    await postgres.write_cases(connection, state, fold.changes, calendar)
+    touched = {name} if fold.differences else ()
+    await postgres.settle(
+        connection, state, buckets=fold.differences, touched=touched, positions=(), now=now, cause="restatement"
+    )
+    finished = len(cases) < limit
+    cursor = None if finished else max(application_id for _, application_id in cases)
+    await postgres_registry.advance_rejudgement(connection, state, name, cursor)
+    return Judged(name, history, len(cases), finished, fold)
 
 
 class Rejudging:
@@ -70,30 +110,13 @@ class Rejudging:
                 return 0, Counter()
             now = self._clock.now()
             await rulebooks.require_own(connection, state, self._calendar, now)
-            rejudgement = await postgres_registry.next_rejudgement(connection, state)
-            if rejudgement is None:
+            judged = await judge_next(connection, state, self._calendar, now, limit=self._chunk)
+            if judged is None:
                 return 0, Counter()
-            procedure_id = rejudgement.procedure_id
-            registry = await postgres_registry.load_registry(connection, state.generation, (procedure_id,))
-            history = History.of(registry.get(procedure_id, NO_FACTS))
-            cases = await postgres_registry.load_cases_from(connection, state.generation, rejudgement, self._chunk)
-            fold = folding.rejudge(cases, lambda _: history, self._calendar)
-            await postgres.write_cases(connection, state, fold.changes, self._calendar)
-            touched = {procedure_id} if fold.differences else ()
-            await postgres.settle(
-                connection,
-                state,
-                buckets=fold.differences,
-                touched=touched,
-                positions=(),
-                now=now,
-                cause="restatement",
-            )
-            finished = len(cases) < self._chunk
-            cursor = None if finished else max(application_id for _, application_id in cases)
-            await postgres_registry.advance_rejudgement(connection, state, procedure_id, cursor)
-            log.info("cases_rejudged", procedure_id=procedure_id, cases=len(cases), finished=finished)
-            return len(cases), noticed_results(fold.found, lambda _: history, self._calendar.local_date(now))
+            name, finished = judged.procedure_id, judged.finished
+            log.info("cases_rejudged", procedure_id=name, cases=judged.cases, finished=finished)
+            today = self._calendar.local_date(now)
+            return judged.cases, noticed_results(judged.fold.found, lambda _: judged.history, today)
 
         cases, noticed = await self._transactions.run(chunk)
         self._sla_results.add(noticed)

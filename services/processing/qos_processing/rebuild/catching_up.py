@@ -12,6 +12,7 @@ from qos_processing.ports import Batch
 from qos_processing.postgres import PartitionState, Position
 from qos_processing.rebuild import generations
 from qos_processing.registration import register
+from qos_processing.rejudging import judge_next
 from qos_processing.transactions import Connection
 from qos_runtime.clock import Clock
 
@@ -83,22 +84,7 @@ class CatchingUp:
 
     async def _judge_anew(self, partition: int) -> None:
         """All that is queued: a reader must not see figures that the live generation had put right already."""
-        while True:
+        now, judged = self._clock.now(), True
+        while judged:
             state = await self._state(partition)
-            rejudgement = await postgres_registry.next_rejudgement(self._session, state)
-            if rejudgement is None:
-                return
-            name = rejudgement.procedure_id
-            registry = await postgres_registry.load_registry(self._session, self._generation, (name,))
-            history = History.of(registry.get(name, NO_FACTS))
-            cases = await postgres_registry.load_cases_from(
-                self._session, self._generation, rejudgement, _CASES_AT_ONCE
-            )
-            fold = folding.rejudge(cases, {name: history}.__getitem__, self._calendar)
-            await postgres.write_cases(self._session, state, fold.changes, self._calendar)
-            await postgres.settle(
-                self._session, state, buckets=fold.differences, touched=(), positions=(), now=self._clock.now()
-            )
-            done = len(cases) < _CASES_AT_ONCE
-            cursor = None if done else max(application_id for _, application_id in cases)
-            await postgres_registry.advance_rejudgement(self._session, state, name, cursor)
+            judged = bool(await judge_next(self._session, state, self._calendar, now, limit=_CASES_AT_ONCE))
