@@ -21,6 +21,7 @@ from qos_processing.restate.report import as_json, as_text
 from qos_processing.restate.restating import Restating
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging
 
 
 class Format(StrEnum):
@@ -54,6 +55,7 @@ def restate_months(
 
         qos restate 2026-10 --format json | jq '.[].causes'
     """
+    configure_logging(service="qos-restate", level="WARNING", log_format="console")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         month = None if period is None else Month.named(period)
