@@ -22,6 +22,7 @@ from qos_processing.restate.report import as_json, as_text
 from qos_processing.restate.restating import Restating
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +77,7 @@ def restate_months(
     if period is not None and only is not None:
         raise typer.BadParameter("name the month once", param_hint="--period")
     period = period or only
+    configure_logging(service="qos-restate", level="WARNING", log_format="console")
     if dry_run:
         show_preview(calendar=calendar, criteria=criteria, period=period, top=top, output=output)
         return
