@@ -76,9 +76,8 @@ class _ClockOff(Fault):
                 before = other.process.pid
                 other.process.kill()
                 await ground.fleet.started_again(other, before)
+        # It may be another one's turn: then the wrong one is a member among others, which is a fault too.
         await eventually(lambda: _somebody_leads([wrong, *others]), within=60)
-
-    # Another one may be quicker to take the lead: then the wrong one is a member among others, which is a fault too.
 
 
 async def _somebody_leads(members: list[Member]) -> bool:

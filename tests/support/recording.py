@@ -41,6 +41,9 @@ class Recording:
     async def start_offset(self, topic: str, partition: int) -> int:
         return self.offsets.get((topic, partition), 0)
 
+    async def stored_offsets(self) -> dict[Place, int]:
+        return dict(self.offsets)
+
     async def process(self, *batches: Batch) -> None:
         places = [(batch.topic, batch.partition) for batch in batches]
         partitions = [partition for working in self.working for _, partition in working[:1]]

@@ -82,5 +82,16 @@ class Assessing:
 
 def digest(assessment: Assessment) -> bytes:
     """Of all that is said but for when: the same digest is no news."""
-    said = replace(assessment, as_of=date.min, lineage=replace(assessment.lineage, freshness=None))
+    return _hash(replace(assessment, as_of=date.min, lineage=replace(assessment.lineage, freshness=None)))
+
+
+def digest_of_json(document: bytes) -> bytes:
+    """The same of an assessment as it was told. (Decoded as one, 1 may have become 1.0, which reads otherwise.)"""
+    said = msgspec.json.decode(document)
+    said["as_of"] = date.min
+    said["lineage"]["freshness"] = None
+    return _hash(said)
+
+
+def _hash(said: object) -> bytes:
     return blake2b(msgspec.json.encode(said), digest_size=16).digest()

@@ -74,6 +74,11 @@ class _Read(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
+class _ReadLevels(msgspec.Struct, frozen=True):
+    revision: int
+    assessment: msgspec.Raw
+
+
 _ENCODER = msgspec.json.Encoder()
 _READER = msgspec.json.Decoder(_Read)
 _SAID: Mapping[str, Said] = {
@@ -103,6 +108,8 @@ class ToldOfLevels:
     time: datetime
     revision: int
     assessment: Assessment
+    document: bytes
+    """The assessment as it was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,9 @@ class Outgoing:
         event = _READER.decode(value)
         kind = event.type.removeprefix(self._type_prefix).removesuffix(".v1")
         if kind == "level.assessed":
-            levels = msgspec.json.decode(event.data, type=LevelsData)
-            return ToldOfLevels(event.id, event.time, levels.revision, levels.assessment)
+            levels = msgspec.json.decode(event.data, type=_ReadLevels)
+            assessment = msgspec.json.decode(levels.assessment, type=Assessment)
+            return ToldOfLevels(event.id, event.time, levels.revision, assessment, bytes(levels.assessment))
         said = _SAID.get(kind)
         if said is None:
             return ToldOtherwise(event.id)

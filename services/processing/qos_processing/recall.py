@@ -20,7 +20,7 @@ from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
 from qos_processing import postgres, postgres_announcements, postgres_levels, postgres_recall, postgres_registry
 from qos_processing.announcing import Announced
-from qos_processing.assessing import digest
+from qos_processing.assessing import digest_of_json
 from qos_processing.outgoing import Outgoing, Told, ToldOfCase, ToldOfLevels
 from qos_processing.postgres import PartitionState
 from qos_processing.postgres_levels import LevelsRow
@@ -163,7 +163,7 @@ async def _levels(connection: Connection, state: PartitionState, told: Sequence[
     news = {name: each for name, each in last.items() if each.revision > stored.get(name, -1)}
     if news:
         rows = [
-            LevelsRow(assessment=each.assessment, revision=each.revision, digest=digest(each.assessment))
+            LevelsRow(assessment=each.assessment, revision=each.revision, digest=digest_of_json(each.document))
             for each in news.values()
         ]
         await postgres_levels.write_levels(connection, state, rows, max(each.time for each in news.values()))

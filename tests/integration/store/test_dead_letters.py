@@ -156,6 +156,25 @@ async def test_settled_letters_do_not_count_towards_the_limit_and_keep_their_pla
         ]
 
 
+async def test_what_was_decided_about_a_letter_that_comes_later_holds(database_url: str) -> None:
+    """After the database was set back, decisions are read before the records that they are about."""
+    async with processing(database_url, partitions=1, dead_letter_limit=DeadLetterLimit(share=0.5, window=10)) as p:
+        for _ in range(7):
+            p.log.append_raw("applications", KEY, b"{", AT)
+        (batch,) = p.log.new()
+        async with p.pool.acquire() as connection:
+            for decision in (
+                decided(2, "redriven", at="2025-05-20 12:01"),
+                decided(2, "open"),
+                decided(5, "discarded"),
+            ):
+                await postgres_outbox.settle_dead_letters(connection, [decision])
+        await p.service.process(batch)
+        states = await p.pool.fetch('SELECT state FROM dead_letters ORDER BY "offset"')
+        assert [state for (state,) in states] == ["open", "open", "redriven", "open", "open", "discarded", "open"]
+        assert await p.pool.fetchval("SELECT count(*) FROM early_decisions") == 0
+
+
 async def test_decisions_are_followed_from_the_topic(runtime_settings: RuntimeSettings) -> None:
     """The last one about a letter counts, whatever was read before; what is no decision is passed over."""
     async with processing(runtime_settings.database_url, partitions=1) as p:

@@ -1,23 +1,20 @@
 """The outbox against a real broker: in order, all of it, and never by two publishers at once."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
-from aiokafka.structs import ConsumerRecord
 
 from qos_processing import postgres, postgres_outbox
 from qos_processing.outbox import Publisher
 from qos_processing.ports import Message
-from qos_runtime.kafka import admin_client, connection
+from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
 from qos_runtime.topics import TOPICS, create_topics
 from support.builders import happened, registered, tokyo
-from support.eventually import eventually
 from support.processing import Processing, processing
+from support.publishing import everything_published, read
 
 pytestmark = pytest.mark.real
 
@@ -52,46 +49,10 @@ async def put(p: Processing, partition: int, *event_ids: str) -> None:
     await p.transactions.run(work)
 
 
-async def read(settings: RuntimeSettings, topic: str) -> list[ConsumerRecord]:
-    """All committed records of a topic."""
-    consumer = AIOKafkaConsumer(**connection(settings), group_id=None, isolation_level="read_committed")
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(settings.topic(topic), partition) for partition in range(settings.partitions)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        records: list[ConsumerRecord] = []
-        async with asyncio.timeout(20):
-            for partition in partitions:
-                while await consumer.position(partition) < ends[partition]:
-                    for batch in (await consumer.getmany(timeout_ms=100)).values():
-                        records += batch
-        return records
-    finally:
-        await consumer.stop()
-
-
-async def is_empty(p: Processing) -> bool:
-    return await p.pool.fetchval("SELECT count(*) FROM outbox") == 0
-
-
-async def published(p: Processing, *publishers: Publisher) -> None:
-    """Run publishers until the outbox is empty."""
-    running = [asyncio.ensure_future(one.run()) for one in publishers]
-    try:
-        await eventually(lambda: is_empty(p) if not any(task.done() for task in running) else True, within=60)
-    finally:
-        for task in running:
-            task.cancel()
-        ends = await asyncio.gather(*running, return_exceptions=True)
-    assert [end for end in ends if not isinstance(end, asyncio.CancelledError)] == []
-
-
 async def test_everything_arrives_in_its_order(p: Processing, settings: RuntimeSettings) -> None:
     for number in range(20):
         await put(p, number % 2, *(f"{number % 2}-{number:02}-{n}" for n in range(3)))
-    await published(p, publisher(p, settings))
+    await everything_published(p, publisher(p, settings))
     records = await read(settings, "sla-events")
     assert len(records) == 60
     for partition in (0, 1):
@@ -119,7 +80,7 @@ async def test_what_was_sent_and_not_taken_out_is_sent_again_with_its_id(
         await publisher(p, settings).run()
     monkeypatch.undo()
     await put(p, 0, "c")
-    await published(p, publisher(p, settings))
+    await everything_published(p, publisher(p, settings))
     assert [record.value for record in await read(settings, "sla-events")] == [b"a", b"b", b"a", b"b", b"c"]
 
 
@@ -153,7 +114,7 @@ async def test_a_transaction_that_is_rolled_back_sends_nothing(p: Processing, se
     with pytest.raises(Failed):
         await p.transactions.run(work)
     await put(p, 0, "yes")
-    await published(p, publisher(p, settings))
+    await everything_published(p, publisher(p, settings))
     assert [record.value for record in await read(settings, "sla-events")] == [b"yes"]
 
 
@@ -161,7 +122,7 @@ async def test_a_megabyte_of_garbage_goes_to_the_dead_letters(p: Processing, set
     await p.receive(registered())
     p.log.append_raw("applications", b"\x00" * 520_000, b"\xff" * 520_000, tokyo("2025-05-02"), partition=1)
     await p.receive(happened("application.submitted", "2025-05-02", channel="online"))
-    await published(p, publisher(p, settings))
+    await everything_published(p, publisher(p, settings))
     (record,) = await read(settings, "dead-letters")
     assert json.loads(record.value)["reason"] == "too_large"
     assert record.partition == 1

@@ -47,6 +47,9 @@ class Service:
     async def start_offset(self, topic: str, partition: int) -> int:
         return self.stored[topic, partition]
 
+    async def stored_offsets(self) -> dict[tuple[str, int], int]:
+        return dict(self.stored)
+
     def forget(self, partitions: object) -> None:
         """Nothing is cached."""
 

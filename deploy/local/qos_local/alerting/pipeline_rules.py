@@ -178,6 +178,14 @@ sum by (topic, reason) (
         ja="{{ $labels.topic }} の取得位置と記録済み位置の不一致が続いています。",
     ),
     PipelineAlert(
+        name="QosClockOff",
+        severity="ticket",
+        hold_minutes=10,
+        expr="abs(qos_clock_skew_seconds) > 30",
+        en="The clock of {{ $labels.instance }} is off by {{ $value | humanizeDuration }} against PostgreSQL's.",
+        ja="{{ $labels.instance }} の時計が PostgreSQL の時計と {{ $value | humanizeDuration }} ずれています。",
+    ),
+    PipelineAlert(
         name="QosVerifyMismatch",
         severity="page",
         hold_minutes=0,
