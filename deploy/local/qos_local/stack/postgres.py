@@ -39,9 +39,12 @@ _SETTINGS = {
 class PostgresServer:
     """The server of one home. Only for the command that holds the home's lock, save for `running` and `url`."""
 
-    def __init__(self, home: Home, *, usual_port: int | None = USUAL_PORT) -> None:
+    def __init__(
+        self, home: Home, *, usual_port: int | None = USUAL_PORT, start_seconds: float = START_SECONDS
+    ) -> None:
         self._home = home
         self._usual_port = usual_port
+        self._start_seconds = start_seconds
 
     def running(self) -> ServiceRecord | None:
         """The record of the living server, or None. A record whose process is gone counts as none."""
@@ -145,7 +148,7 @@ class PostgresServer:
             return process_of(record) is None or asyncio.run(self._answers(record))
 
         try:
-            in_time = wait_until(answered_or_gone, timeout_seconds=START_SECONDS)
+            in_time = wait_until(answered_or_gone, timeout_seconds=self._start_seconds)
         except BaseException:
             self.stop()  # interrupted: what this command started ends with it
             raise
@@ -153,7 +156,7 @@ class PostgresServer:
             raise self._failed("it ended before it was ready")
         if not in_time:
             self.stop()
-            raise self._failed(f"it did not answer within {START_SECONDS:.0f} seconds")
+            raise self._failed(f"it did not answer within {self._start_seconds:.0f} seconds")
 
     async def _answers(self, record: ServiceRecord) -> bool:
         """Whether a query is answered; makes the database `qos` if it isn't there yet."""
