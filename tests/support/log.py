@@ -7,6 +7,7 @@ from random import Random
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.events import Event
+from qos_processing.accepting import accept_record
 from qos_processing.ports import Batch, Record
 from qos_runtime.kafka import partition_of
 
@@ -47,6 +48,17 @@ class Log:
     def hand_out_again(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """`new` goes on from these offsets; from 0 where there is none."""
         self._handed_out = defaultdict(int, offsets)
+
+    def events(self) -> list[Event]:
+        """All that was appended and can be accepted."""
+        records = [
+            (topic, partition, record) for (topic, partition), found in self._records.items() for record in found
+        ]
+        accepted = (
+            accept_record(topic, partition, record, rules=RULES, partitions=self.partitions)
+            for topic, partition, record in records
+        )
+        return [event for event in accepted if isinstance(event, Event)]
 
     def batch(self, topic: str, partition: int, start: int = 0, end: int | None = None) -> Batch:
         """The batch of the offsets from `start` to before `end`, whether or not it was handed out."""

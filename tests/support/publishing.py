@@ -15,6 +15,7 @@ from qos_domain.publication_events import PublicationEvent, PublicationIssued, P
 from qos_processing import postgres_publications
 from qos_processing.outbox import Publisher
 from qos_processing.publish.publishing import Published, Publishing, Rules
+from qos_processing.restate.restating import RestatedMonth, Restating
 from qos_processing.topic_ids import TopicIdentity
 from qos_runtime.kafka import admin_client, connection
 from qos_runtime.settings import RuntimeSettings
@@ -43,6 +44,10 @@ class Office:
 
     async def publish(self, period: str | None = None, *, dry_run: bool = False) -> Published:
         return await self.publishing().run(None if period is None else Month.named(period), dry_run=dry_run)
+
+    async def restate(self, period: str | None = None) -> list[RestatedMonth]:
+        restating = Restating(self.settings, self.rules, self.p.clock, lambda *_: None)
+        return await restating.run(None if period is None else Month.named(period))
 
     async def statement(
         self, published: Published, id_: str = "road-occupation", scope: PublicationScope = "procedure"

@@ -13,7 +13,7 @@ from qos_local.demo import command as demo_command
 from qos_local.demo import traffic_command
 from qos_local.importing import command as import_command
 from qos_local.offline import fold_command
-from qos_local.results import publish_command, rebuild_command, recover_command, verify_command
+from qos_local.results import publish_command, rebuild_command, recover_command, restate_command, verify_command
 from qos_local.simulation import command as simulate_command
 from qos_local.stack import commands as stack
 from qos_local.stack.errors import StackFailed
@@ -42,6 +42,7 @@ verify_command.register(app)
 rebuild_command.register(app)
 recover_command.register(app)
 publish_command.register(app)
+restate_command.register(app)
 
 
 def main() -> None:

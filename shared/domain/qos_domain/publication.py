@@ -123,6 +123,20 @@ def scope_statement(buckets: Buckets) -> Statement:
     return Statement(indicators=indicators(buckets, one_procedure=False), levels={}, criteria={})
 
 
+def with_settled_of(statement: Statement, published: Statement) -> Statement:
+    """The statement with the settled levels that were published: they rest on daily assessments, which stand as they
+    were given."""
+    levels = {
+        principle: PublishedLevels(
+            declared=replace(found.declared, settled=None if said is None else said.declared.settled),
+            evidenced=replace(found.evidenced, settled=None if said is None else said.evidenced.settled),
+        )
+        for principle, found in statement.levels.items()
+        for said in (published.levels.get(principle),)
+    }
+    return replace(statement, levels=levels)
+
+
 def public_statement(statement: Statement, rules: DisclosureRules = TOKYO_RULES) -> Statement:
     """The statement as the public may see it. Levels and statuses stay: they were judged on exact counts."""
     return replace(statement, indicators=public_indicators(statement.indicators, rules))
