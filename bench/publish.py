@@ -1,8 +1,8 @@
 """How long a month of all procedures takes to publish: `python -m bench.publish`.
 
-A fresh database gets procedures with a standard period and a year of results, a few a month (181 of them daily), and a
-publisher that empties the outbox meanwhile. Uses KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL where both are set, else a
-stack of its own.
+A fresh database gets procedures with a standard period and results of every third month (of 181: of every day of a
+year), and a publisher that empties the outbox meanwhile. Uses KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL where both are
+set, else a stack of its own.
 """
 
 import argparse
@@ -44,7 +44,7 @@ _BUCKETS = """
         5 + (n + m.bin) % 7
     FROM generate_series(1, $1::int) AS n
     CROSS JOIN generate_series(
-        $4::date - 364, $4::date, make_interval(days => CASE WHEN n <= $3::int THEN 1 ELSE 30 END)
+        $4::date - 364, $4::date, make_interval(days => CASE WHEN n <= $3::int THEN 1 ELSE 90 END)
     ) AS d
     CROSS JOIN (VALUES ('online'), ('counter')) AS c (channel)
     CROSS JOIN (

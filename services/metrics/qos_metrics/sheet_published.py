@@ -15,10 +15,11 @@ from qos_metrics.sheet import FigureCard, figure_cards
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A value and what stands below it in small."""
+    """A value and what stands below it in small. `absent`: `value` says why there is none."""
 
     value: str
     note: str = ""
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _levels(t: Writer, before: Statement, after: Statement, live: Assessment) ->
 
 def _level(t: Writer, levels: PublishedLevels | None) -> Side:
     if levels is None:
-        return Side(t("published_nothing"))
+        return Side(t("published_nothing"), absent=True)
     notes = [t("published_declared", level=t.level(levels.declared.level))]
     if levels.evidenced.settled is not None:
         notes.append(t("published_settled", level=t.level(levels.evidenced.settled)))
@@ -98,4 +99,6 @@ def _figures(t: Writer, before: Statement, after: Statement, objective: float) -
 
 def _side(card: FigureCard) -> Side:
     basis = card.basis[0] if card.basis else ""
-    return Side(card.absent if card.value is None else f"{card.value}{card.unit}", basis)
+    if card.value is None:
+        return Side(card.absent, basis, absent=True)
+    return Side(f"{card.value}{card.unit}", basis)
