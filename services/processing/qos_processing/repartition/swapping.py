@@ -76,7 +76,7 @@ async def swap(
             raise RepartitionRefused("the results stand on the new topics already: start the services with them")
         await _publish_rest(pair.old)
         await _copy_rest(pair, Copier(pair, progress=progress, quiet_seconds=quiet_seconds, alone=not refold))
-        # In this order: a record that somebody copies before the positions are read is within the ends, and found missing.
+        # In this order: a record that somebody copies before the positions are read is within the ends, and missed.
         positions = await _positions(pair, refold=refold)
         ends = await ends_of(pair.old, INPUT_TOPICS)
         async with session.transaction():
