@@ -29,7 +29,7 @@ TODAY = date(2026, 4, 1)
 AT_A_TIME = 40
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 async def test_four_partitions_become_twelve(runtime_settings: RuntimeSettings, tmp_path: Path) -> None:
     old = runtime_settings.model_copy(update={"partitions": 4})
     new = old.model_copy(update={"partitions": 12, "topic_prefix": f"{old.topic_prefix}v2."})
