@@ -220,8 +220,7 @@ class LevelAssessor:
             if known is not None and same:
                 revision = known.revision
             else:
-                by_others = known is not None and known.made_with != self._assessing.made_with()
-                cause = "restatement" if by_others or procedure_id in restated else None
+                cause = self._cause(known, touched=procedure_id in restated)
                 messages.append(
                     self._outgoing.assessed(result.organisation_id, result.assessment, revision, now, cause)
                 )
@@ -253,6 +252,12 @@ class LevelAssessor:
         await postgres_levels.confirm(connection, confirmed, now)
         await postgres_levels.write_assessments(connection, news, now)
         await postgres_outbox.append(connection, state, messages, now)
+
+    def _cause(self, known: StoredLevels | None, *, touched: bool) -> Cause | None:
+        """Of an assessment that says something else than the one before, if there was one."""
+        if known is not None and (touched or known.made_with != self._assessing.made_with()):
+            return "restatement"
+        return None
 
     async def _state(self, connection: Connection, partition: int) -> PartitionState:
         state = await postgres.read_state(connection, partition)
