@@ -19,6 +19,7 @@ from qos_metrics.kafka import Follower, LogEnds
 from qos_metrics.parts import Parts
 from qos_metrics.postgres import PostgresStore
 from qos_metrics.postgres_gauges import PostgresGauges
+from qos_metrics.postgres_publications import PostgresPublications
 from qos_metrics.service import MetricsService
 from qos_metrics.settings import MetricsSettings
 from qos_metrics.stream import Hub
@@ -114,6 +115,7 @@ def build(settings: MetricsSettings, pool: Pool, *, clock: Clock | None = None, 
     parts = Parts(
         settings=settings,
         service=service,
+        publications=PostgresPublications(store),
         gate=Gate(settings),
         hub=hub,
         following=follower.following.is_set,

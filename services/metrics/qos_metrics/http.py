@@ -8,7 +8,17 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.gzip import GZipMiddleware
 
-from qos_metrics import http_cases, http_digitalisation, http_figures, http_map, http_stream, openapi, pages, problems
+from qos_metrics import (
+    http_cases,
+    http_digitalisation,
+    http_figures,
+    http_map,
+    http_publications,
+    http_stream,
+    openapi,
+    pages,
+    problems,
+)
 from qos_metrics.middleware import ConditionalAnswers, RequestMetrics
 from qos_metrics.parts import Parts
 from qos_runtime.tracing import PROBES
@@ -31,6 +41,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(http_figures.router(parts))
     app.include_router(http_digitalisation.router(parts))
     app.include_router(http_map.router(parts))
+    app.include_router(http_publications.router(parts))
     app.include_router(http_cases.router(parts))
     app.include_router(http_stream.router(parts))
     _operations(app, parts)

@@ -9,6 +9,8 @@ from importlib.resources import files
 from typing import Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
+from qos_domain.periods import Month
+
 Language: TypeAlias = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "ja"
@@ -76,6 +78,11 @@ class Writer:
         if self.language == "ja":
             return f"{day.year}年{day.month}月{day.day}日"
         return f"{day.day} {day:%b} {day.year}"
+
+    def month(self, month: Month) -> str:
+        if self.language == "ja":
+            return f"{month.year}年{month.month}月"
+        return f"{month.span.start:%B} {month.year}"
 
     def instant(self, instant: datetime) -> str:
         local = instant.astimezone(self.time_zone)

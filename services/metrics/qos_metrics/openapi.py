@@ -19,6 +19,7 @@ TAGS = [
     {"name": "indicators", "description": "Figures over a window of days, as of a day."},
     {"name": "levels", "description": "QOS levels, as declared and as shown by evidence, and the quality map."},
     {"name": "registry", "description": "Procedures and organisations."},
+    {"name": "publications", "description": "What was published of each month, and what is restated of it."},
     {"name": "cases", "description": "Single cases, for staff."},
     {"name": "stream", "description": "Server-sent events."},
     {"name": "operations", "description": "Health and metrics of the service."},

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from qos_domain.criteria import PRINCIPLES
 from qos_domain.disclosure import public_assessment, public_indicators
 from qos_domain.errors import TransientFailure
-from qos_metrics import page_forms, problems, reference, sheet
+from qos_metrics import page_forms, problems, reference, sheet, sheet_published
 from qos_metrics.answers import Question
 from qos_metrics.http_answers import STAFF, shared_for
 from qos_metrics.language import LANGUAGES, Writer, choose
@@ -33,6 +33,7 @@ _LINKS = (
     ("home_link_map", "/v1/quality-map"),
     ("home_link_lines", "/v1/quality-map.ndjson"),
     ("home_link_indicators", "/v1/indicators"),
+    ("home_link_publications", "/v1/publications"),
     ("home_link_stream", "/v1/stream"),
     ("home_link_reference", "/reference"),
     ("home_link_metrics", "/metrics"),
@@ -130,6 +131,7 @@ class Pages:
             figures = await self._service.figures(Question(OneProcedure(procedure_id), today, window))
             levels = await self._service.levels(procedure_id, today)
             version = (await self._service.versions(procedure_id)).current
+            stated = await self._parts.publications.last_of_procedure(procedure_id)
             total, live, row = figures.total, levels.live, levels.row
             if form.audience == "public":
                 total, live = public_indicators(total), public_assessment(live)
@@ -154,6 +156,11 @@ class Pages:
                     (name, self._url(request, t, path, window=name), name == form.window)
                     for name in page_forms.SHEET_WINDOWS
                 ],
+                "published": None
+                if stated is None
+                else sheet_published.published_month(
+                    t, stated, live, audience=form.audience, objective=version.objective
+                ),
                 "facts": sheet.facts(t, row, version),
                 "json_href": f"/v1{path}/levels",
                 "freshness": levels.freshness,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qos_metrics.access import Gate
+from qos_metrics.postgres_publications import PostgresPublications
 from qos_metrics.service import MetricsService
 from qos_metrics.stream import Hub
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class Parts:
     settings: "MetricsSettings"
     service: MetricsService
+    publications: PostgresPublications
     gate: Gate
     hub: Hub
     following: Callable[[], bool]

@@ -31,6 +31,14 @@ class UnknownApplication(Exception):
     """The procedure has no application of this id."""
 
 
+class UnknownPublication(Exception):
+    """The month was never published; `published` names those that were."""
+
+    def __init__(self, published: Sequence[str]) -> None:
+        super().__init__("never published")
+        self.published = tuple(published)
+
+
 @dataclass(frozen=True, slots=True)
 class OneProcedure:
     procedure_id: str

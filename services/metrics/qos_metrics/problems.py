@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from qos_domain.errors import TransientFailure
-from qos_metrics.ports import UnknownApplication, UnknownOrganisation, UnknownProcedure
+from qos_metrics.ports import UnknownApplication, UnknownOrganisation, UnknownProcedure, UnknownPublication
 from qos_metrics.stream import TooManySubscribers
 from qos_runtime.logging import get_logger
 
@@ -103,6 +103,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownProcedure, _unknown_procedure)
     app.add_exception_handler(UnknownOrganisation, _unknown_organisation)
     app.add_exception_handler(UnknownApplication, _unknown_application)
+    app.add_exception_handler(UnknownPublication, _unknown_publication)
     app.add_exception_handler(TooManySubscribers, _too_many)
     app.add_exception_handler(TransientFailure, _away)
     app.add_exception_handler(HTTPException, of_http)
@@ -144,6 +145,12 @@ async def _unknown_organisation(_request: Request, _error: Exception) -> JSONRes
 
 async def _unknown_application(_request: Request, _error: Exception) -> JSONResponse:
     return problem(404, "unknown_application", "Unknown application", "This procedure has no application of this id")
+
+
+async def _unknown_publication(_request: Request, error: Exception) -> JSONResponse:
+    published = error.published if isinstance(error, UnknownPublication) else ()
+    known = f"published are {', '.join(published)}" if published else "nothing was published yet"
+    return problem(404, "unknown_publication", "Not published", f"This month was never published: {known}")
 
 
 async def _too_many(_request: Request, _error: Exception) -> JSONResponse:

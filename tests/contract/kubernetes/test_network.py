@@ -45,11 +45,15 @@ def test_on_a_machine_of_ones_own(local: Manifests) -> None:
         ("qos-metrics", "qos-kafka", 9092),
         ("qos-topics", "qos-kafka", 9092),
         ("qos-rebuild", "qos-kafka", 9092),
+        ("qos-publish", "qos-kafka", 9092),
+        ("qos-restate", "qos-kafka", 9092),
         ("qos-processing", "qos-postgres", 5432),
         ("qos-metrics", "qos-postgres", 5432),
         ("qos-migrations", "qos-postgres", 5432),
         ("qos-verify", "qos-postgres", 5432),
         ("qos-rebuild", "qos-postgres", 5432),
+        ("qos-publish", "qos-postgres", 5432),
+        ("qos-restate", "qos-postgres", 5432),
     }
 
 
@@ -69,6 +73,8 @@ def test_in_production(production: Manifests) -> None:
         ("qos-migrations", "postgres", 5432),
         ("qos-verify", "postgres", 5432),
         ("qos-rebuild", "postgres", 5432),
+        ("qos-publish", "postgres", 5432),
+        ("qos-restate", "postgres", 5432),
         ("grafana", "postgres", 5432),
         ("operator", "postgres", 5432),
         ("operator", "postgres", 8000),
@@ -105,7 +111,11 @@ def test_kafka_lets_in_who_is_let_out_to_it(production: Manifests) -> None:
         for name, peer in peers(production).items()
         if [port for port in PORTS if network.leaves(peer, KAFKA, port)] == [listener["port"]]
     }
-    assert let_in == let_out == {"qos-intake", "qos-processing", "qos-metrics", "qos-rebuild"}
+    assert (
+        let_in
+        == let_out
+        == {"qos-intake", "qos-processing", "qos-metrics", "qos-rebuild", "qos-publish", "qos-restate"}
+    )
 
 
 def test_what_a_policy_opens_is_listened_on(manifests: Manifests) -> None:

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.timeout(900)
 # asyncpg reads these where the URL doesn't say it: https://www.postgresql.org/docs/current/libpq-envars.html
 LIBPQ = {"PGSSLMODE", "PGSSLROOTCERT"}
 SERVICES = {f"qos-{name}": name for name in SETTINGS}
+WITH_KAFKA = ("rebuild", "publish", "restate")
 CHECK_SECONDS = Health()._timeout_seconds
 
 
@@ -50,7 +51,7 @@ def settings_of(manifests: Manifests, pod: Pod, monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in manifests.environment(pod).items():
         monkeypatch.setenv(name, secrets.get(name, value))
-    jobs = {"topics": TopicsSettings, "verify": VerifySettings, "rebuild": RuntimeSettings}
+    jobs = {"topics": TopicsSettings, "verify": VerifySettings} | dict.fromkeys(WITH_KAFKA, RuntimeSettings)
     kinds: Mapping[str, type[RuntimeSettings]] = {**SETTINGS, **jobs}
     return kinds[pod.name.removeprefix("qos-")].from_environment()
 
@@ -81,7 +82,10 @@ def test_jobs_are_told_what_they_read(local: Manifests, production: Manifests, m
     for manifests in (local, production):
         assert manifests.environment(manifests.pod("qos-migrations")).keys() - LIBPQ == {"DATABASE_URL"}
     shared = {RuntimeSettings._variable(field) for field in RuntimeSettings.model_fields}
-    for manifests, name in [(local, "qos-topics"), *product((local, production), ("qos-verify", "qos-rebuild"))]:
+    for manifests, name in [
+        (local, "qos-topics"),
+        *product((local, production), ("qos-verify", *(f"qos-{job}" for job in WITH_KAFKA))),
+    ]:
         assert manifests.environment(manifests.pod(name)).keys() - LIBPQ <= shared
         settings_of(manifests, manifests.pod(name), monkeypatch)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from qos_domain.periods import Month, last_complete_month
 from qos_local.simulation.simulate import simulate
 from support.metrics import CALENDAR
+from support.published import publish
 from support.results import folded, migrate, store
 from support.services import running_service
 
@@ -34,14 +36,21 @@ def url(database_url: str, kafka: str, topic_prefix: str, free_port: int) -> Ite
         "QOS_METRICS_STAFF_OPEN": "true",
     }
     address = f"http://127.0.0.1:{free_port}"
-    with running_service("qos_metrics", environment, ready=f"{address}/health/ready"):
+    with running_service("qos_metrics", environment, ready=f"{address}/health/ready", ready_within=120.0):
         yield address
 
 
 async def _fill(database_url: str) -> None:
     now = datetime.now(UTC)
     simulated = simulate(seed=5, today=CALENDAR.local_date(now), cases=200, calendar=CALENDAR)
-    await store(database_url, folded([*simulated.procedures, *simulated.events], CALENDAR), now=now)
+    replay = folded([*simulated.procedures, *simulated.events], CALENDAR)
+    await store(database_url, replay, now=now)
+    known = [*simulated.procedures, *simulated.events[::2]]
+    await publish(database_url, known, simulated.events[1::2], last_month(), replay)
+
+
+def last_month() -> Month:
+    return last_complete_month(CALENDAR.local_date(datetime.now(UTC)) - timedelta(1))
 
 
 def test_every_answer_is_one_that_is_documented(url: str) -> None:
@@ -69,6 +78,11 @@ def test_every_answer_is_one_that_is_documented(url: str) -> None:
         "GET /v1/digitalisation",
         "GET /v1/organisations/{organisation_id}/digitalisation",
         "GET /v1/quality-map",
+        "GET /v1/publications",
+        "GET /v1/publications/{period}",
+        "GET /v1/publications/{period}/procedures/{procedure_id}",
+        "GET /v1/publications/{period}/organisations/{organisation_id}",
+        "GET /v1/publications/{period}/procedures.csv",
         "GET /v1/cases/overdue",
         "GET /v1/cases/explanation",
     } <= tried
@@ -81,6 +95,10 @@ def test_real_answers_are_what_their_schema_says(url: str, audience: str) -> Non
     with httpx.Client(base_url=url, params={"audience": audience}) as http:
         procedures = [row["procedure_id"] for row in http.get("/v1/procedures").json()["procedures"]]
         organisations = [row["organisation_id"] for row in http.get("/v1/organisations").json()["organisations"]]
+        month = last_month().name
+        lines = http.get(f"/v1/publications/{month}/organisations.csv").text.splitlines()[1:]
+        published = [line.split(",")[1] for line in lines]
+        assert published
         asked = [
             *(("/v1/procedures/{procedure_id}", {"procedure_id": name}, {}) for name in procedures),
             *(("/v1/procedures/{procedure_id}/levels", {"procedure_id": name}, {}) for name in procedures),
@@ -93,6 +111,13 @@ def test_real_answers_are_what_their_schema_says(url: str, audience: str) -> Non
                 ("/v1/organisations/{organisation_id}/digitalisation", {"organisation_id": n}, {})
                 for n in organisations
             ),
+            *(
+                (f"/v1/publications/{{period}}/{scope}s/{{{scope}_id}}", {"period": month, f"{scope}_id": name}, {})
+                for scope, names in (("procedure", procedures), ("organisation", published))
+                for name in names
+            ),
+            ("/v1/publications", {}, {}),
+            ("/v1/publications/{period}", {"period": month}, {}),
             ("/v1/digitalisation", {}, {}),
             ("/v1/indicators", {}, {"window": "365d", "by_channel": "true"}),
             ("/v1/quality-map", {}, {}),

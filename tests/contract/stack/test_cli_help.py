@@ -34,7 +34,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert f"qos {command}" in result.output
 
 
-@pytest.mark.parametrize("command", ["up", "status", "logs", "reset"])
+@pytest.mark.parametrize("command", ["up", "status", "logs", "reset", "publish", "restate"])
 def test_help_has_examples(command: str) -> None:
     assert "Example" in runner.invoke(app, [command, "--help"]).output
 

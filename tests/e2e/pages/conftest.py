@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -13,16 +14,19 @@ import pytest
 from msgspec import structs
 from playwright.async_api import Browser, async_playwright
 
-from qos_domain.events import Attachments
+from qos_domain.events import Attachments, Event
+from qos_domain.periods import last_complete_month
 from qos_domain.procedures import DeclaredAttributes, Name
 from qos_local.simulation.simulate import simulate
 from qos_local.stack.processes import choose_port
 from support.absent import absent
 from support.builders import happened, registered
 from support.metrics import CALENDAR
+from support.published import publish
 from support.results import folded, migrate, store
 from support.services import running_service
 
+RESTATED = "automobile-tax-environmental"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
@@ -69,7 +73,7 @@ def site(postgres: str, kafka: str) -> Iterator[str]:
         "QOS_METRICS_PORT": str(port),
         "QOS_METRICS_STAFF_OPEN": "true",
     }
-    with running_service("qos_metrics", environment, ready=f"{url}/health/ready"):
+    with running_service("qos_metrics", environment, ready=f"{url}/health/ready", ready_within=120.0):
         yield url
     asyncio.run(_execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
@@ -103,4 +107,14 @@ async def _fill(database_url: str) -> None:
         for number in range(40)
     ]
     events = [*simulated.procedures, *simulated.events, *quiet, claims, *papers]
-    await store(database_url, folded(events, CALENDAR), now=now)
+    replay = folded(events, CALENDAR)
+    await store(database_url, replay, now=now)
+    # The answers of one procedure came late: its figures of the last month are restated, all others stand.
+    late = [event for event in simulated.events if event.type == "notification.sent" and _restated(event)]
+    known = [event for event in events if not (event.type == "notification.sent" and _restated(event))]
+    month = last_complete_month(CALENDAR.local_date(now) - timedelta(1))
+    await publish(database_url, known, late, month, replay)
+
+
+def _restated(event: Event) -> bool:
+    return event.data.procedure_id == RESTATED and int(sha256(event.id.encode()).hexdigest(), 16) % 3 == 0

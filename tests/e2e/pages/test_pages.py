@@ -152,6 +152,25 @@ async def test_what_is_public_hides_small_counts_and_staff_see_them(browser: Bro
         assert abs(rounded - exact) <= 2
 
 
+async def test_what_was_published_stands_beside_what_is_restated_and_today(browser: Browser, site: str) -> None:
+    async with page_in(browser) as page:
+        await page.goto(f"{site}{SHEET}?lang=en")
+        heading = page.get_by_role("heading", name=re.compile("As published for"))
+        await expect(heading.get_by_text("Restated")).to_be_visible()
+        await expect(page.get_by_text("because of late events")).to_be_visible()
+        levels, figures = page.locator("table.compare").nth(0), page.locator("table.compare").nth(1)
+        await expect(levels.get_by_role("columnheader")).to_have_text(["Level", "Published", "Restated", "Today"])
+        await expect(figures.locator("mark").first).to_be_visible()
+        compliance = figures.get_by_role("row", name=re.compile("Within the standard period"))
+        published, restated = (await compliance.get_by_role("cell").all_inner_texts())[:2]
+        assert published != restated
+
+        await page.goto(f"{site}{CLAIMS}?lang=en")
+        await expect(page.get_by_text("It stands as it was published.")).to_be_visible()
+        await expect(page.locator("table.compare mark")).to_have_count(0)
+        await expect(levels.get_by_role("columnheader")).to_have_text(["Level", "Published", "Today"])
+
+
 async def test_paper_shows_the_table_and_nothing_to_click(browser: Browser, site: str) -> None:
     async with page_in(browser) as page:
         await page.goto(f"{site}/quality-map?lang=en")

@@ -221,12 +221,21 @@ async def test_what_cannot_be_used_is_buried_and_settled(deployed: Deployed) -> 
         assert await eventually(lambda: letters("discarded"), within=60) == buried
 
 
-@pytest.mark.parametrize("name", ["qos-verify", "qos-rebuild"])
-def test_results_are_verified_and_rebuilt_beside_the_workers(deployed: Deployed, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "says"),
+    [
+        ("qos-verify", 0, ""),
+        ("qos-rebuild", 0, ""),
+        ("qos-publish", 2, "Not published: "),  # all that there is is of this month
+        ("qos-restate", 0, "Nothing was published yet"),
+    ],
+)
+def test_jobs_work_beside_the_workers(deployed: Deployed, name: str, code: int, says: str) -> None:
     _, _, module, *arguments = deployed.cluster.manifests.pod(name).container["args"]
     told = deployed.cluster.environment(name)
     with running_service(module, told, arguments=arguments) as job:
-        assert job.wait_for_exit(within=120) == 0, job.logs()
+        assert job.wait_for_exit(within=120) == code, job.logs()
+        assert says in job.logs()
 
 
 @pytest.mark.parametrize("name", ["qos-processing", "qos-metrics"])

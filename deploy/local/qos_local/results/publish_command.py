@@ -21,6 +21,7 @@ from qos_processing.publish.refusals import PublicationFailed, PublicationRefuse
 from qos_processing.publish.report import EXIT_FAILED, EXIT_REFUSED, as_json, as_text
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging
 
 
 class Format(StrEnum):
@@ -55,6 +56,7 @@ def publish_month(
 
         qos publish 2026-10 --format json | jq .publication.digest
     """
+    configure_logging(service="qos-publish", level="WARNING", log_format="console")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         month = None if period is None else Month.named(period)

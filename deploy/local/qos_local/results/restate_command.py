@@ -22,6 +22,7 @@ from qos_processing.restate.report import as_json, as_text
 from qos_processing.restate.restating import Restating
 from qos_runtime.clock import SystemClock
 from qos_runtime.errors import NotConfigured
+from qos_runtime.logging import configure_logging
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +88,7 @@ def restate_months(
         )
     if output is PreviewFormat.CSV:
         raise typer.BadParameter("csv is a format of --dry-run: use text or json", param_hint="--format")
+    configure_logging(service="qos-restate", level="WARNING", log_format="console")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         month = None if period is None else Month.named(period)

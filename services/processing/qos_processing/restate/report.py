@@ -24,7 +24,7 @@ def as_json(restated: Sequence[RestatedMonth]) -> str:
 
 def as_text(restated: Sequence[RestatedMonth]) -> str:
     """A month a line, and below it the causes."""
-    lines: list[str] = []
+    lines: list[str] = [] if restated else ["Nothing was published yet, so there is nothing to restate."]
     for month in restated:
         if not month.differing:
             lines.append(f"{month.period}: all {month.scopes:,} scopes stand as they were published.")

@@ -57,7 +57,7 @@ class Restating:
         self._progress = progress
 
     async def run(self, asked: Month | None) -> list[RestatedMonth]:
-        """Restate the month asked for, else every published one.
+        """Restate the month asked for, else every published one, if there is any.
 
         Raises PublicationRefused (NeverPublished) before anything is begun; NoLiveGeneration, OtherLogic, LogMismatch,
         TransientFailure: what is recorded until then stands, and the next run goes on.
@@ -73,8 +73,6 @@ class Restating:
             periods = await postgres_publications.published_periods(session)
             if asked is not None and asked.name not in periods:
                 raise NeverPublished(asked.name, periods)
-            if not periods:
-                raise NeverPublished("any month", periods)
             results = []
             for period in periods if asked is None else [asked.name]:
                 publication = await postgres_publications.published(session, period)
