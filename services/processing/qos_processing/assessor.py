@@ -219,8 +219,7 @@ class LevelAssessor:
             settled, daily_digest, changed = (None if known is None else known.settled), None, None
             cause: Cause | None = None
             if known is None or known.digest != digest_of_news(result.digest, settled):
-                by_others = known is not None and known.made_with != self._assessing.made_with()
-                cause = "restatement" if by_others or procedure_id in restated else None
+                cause = self._cause(known, touched=procedure_id in restated)
             if procedure_id in daily:
                 why: Cause | None = "restatement" if known is not None and known.restated else cause
                 settled, changed = settle(settled, daily[procedure_id].assessment, self._settling_days, why)
@@ -261,6 +260,12 @@ class LevelAssessor:
         await postgres_levels.confirm(connection, confirmed, now)
         await postgres_levels.write_assessments(connection, news, now)
         await postgres_outbox.append(connection, state, messages, now)
+
+    def _cause(self, known: StoredLevels | None, *, touched: bool) -> Cause | None:
+        """Of an assessment that says something else than the one before, if there was one."""
+        if known is not None and (touched or known.made_with != self._assessing.made_with()):
+            return "restatement"
+        return None
 
     async def _state(self, connection: Connection, partition: int) -> PartitionState:
         state = await postgres.read_state(connection, partition)

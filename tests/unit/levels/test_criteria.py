@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qos_domain.criteria import LEVELS, PRINCIPLES, InvalidCriteria, bundled_versions, load, parse
+from qos_domain.criteria import LEVELS, PRINCIPLES, InvalidCriteria, bundled_versions, load, parse, parse_json
 from qos_domain.levels import Assessor
 from qos_domain.measures import Measure
 from qos_domain.periods import Span
@@ -126,3 +126,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidCriteria, match="UTF-8"):
         load(str(path))
+
+
+def test_criteria_are_kept_as_they_were_understood(tmp_path: Path) -> None:
+    """Comments and their order of keys are no part of it; a threshold is."""
+    kept = parse_json(parse(f"# another comment\n{DEFAULT}").content)
+    assert kept == load()
+    assert kept.digest == load().digest
+    other = parse(DEFAULT.replace("threshold = 0.9", "threshold = 0.8"))
+    assert other.digest != kept.digest
+    path = tmp_path / "kept.json"
+    path.write_text(other.content, encoding="utf-8")
+    assert load(str(path)) == other
+    with pytest.raises(InvalidCriteria, match="file: JSON"):
+        parse_json("{")

@@ -49,11 +49,11 @@ def one_paper_application_of_twelve() -> Replay:
     return folded([registered(), *events], Calendar.load())
 
 
-def level_message() -> Message:
+def level_message(**more: Any) -> Message:
     replay = one_paper_application_of_twelve()
     (procedure_id,) = replay.registry
     found = assessment(replay.history(procedure_id), replay.buckets()[procedure_id], date(2026, 11, 20))
-    data = {"procedure_id": procedure_id, "organisation_id": "construction", "revision": 7, "assessment": found}
+    data = {"procedure_id": procedure_id, "organisation_id": "construction", "revision": 7, "assessment": found, **more}
     message = message_of(LEVELS, cloudevent("level.assessed", data), PREFIX)
     assert message is not None
     return message
@@ -71,6 +71,13 @@ def test_an_assessment_is_named_and_carries_its_revision() -> None:
     assert (message.procedure_id, message.organisation_id) == ("road-occupation", "construction")
     data = json.loads(message.data)
     assert (data["id"], data["time"], data["revision"]) == ("e-1", "2026-11-20T09:00:00Z", 7)
+
+
+def test_the_cause_of_an_assessment_is_passed_on_to_everybody() -> None:
+    for message, cause in ((level_message(), None), (level_message(cause="restatement"), "restatement")):
+        for text in (message.data, message.public):
+            assert text is not None
+            assert json.loads(text).get("cause") == cause
 
 
 def test_the_public_sees_rounded_counts_only() -> None:
