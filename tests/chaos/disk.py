@@ -88,21 +88,6 @@ async def small_database_disk(ground: Ground) -> AsyncIterator[SmallDisk]:
     await ground.start_postgres()
 
 
-@asynccontextmanager
-async def small_broker_disk(ground: Ground) -> AsyncIterator[SmallDisk]:
-    """The broker runs on a small disk while the block lasts."""
-    disk = SmallDisk(ground.home.kafka_data.resolve())
-    await ground.stop_broker()
-    await asyncio.to_thread(disk.mount)
-    try:
-        await ground.start_broker()
-        yield disk
-    finally:
-        await ground.stop_broker()
-        await asyncio.to_thread(disk.unmount)
-    await ground.start_broker()
-
-
 async def refuses_to_grow(database_url: str) -> bool:
     """Whether the database has no room for a megabyte; True as well when it has gone down over it."""
     try:
@@ -154,29 +139,10 @@ class _DatabaseDiskFull(Fault):
         return monotonic()
 
 
-class _BrokerDiskFull(Fault):
-    """A broker that can't write its log gives up and ends; what it acknowledged is in the log."""
-
-    name = "broker-disk-full"
-    summary = "the disk under the broker is full for some seconds; then there is room and it is started again"
-    parts: frozenset[Part] = frozenset({"broker"})
-
-    def lacking(self) -> str | None:
-        return _lacking()
-
-    async def inject(self, ground: Ground, dice: Random) -> float:
-        async with small_broker_disk(ground) as disk:
-            await asyncio.to_thread(disk.fill)
-            await asyncio.sleep(dice.uniform(2.0, _FULL_SECONDS))
-            await asyncio.to_thread(disk.make_room)
-            await ground.start_broker()  # if it has ended
-        return monotonic()
-
-
 def _as_root(*command: str) -> None:
     prefix = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     done = subprocess.run([*prefix, *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}"
 
 
-FAULTS: tuple[Fault, ...] = (_DatabaseDiskFull(), _BrokerDiskFull())
+FAULTS: tuple[Fault, ...] = (_DatabaseDiskFull(),)
