@@ -1,7 +1,7 @@
 """The broker refuses what goes out, and takes what comes in: the outbox grows, and is sent in order later."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from time import monotonic
@@ -51,7 +51,7 @@ async def _configure(settings: RuntimeSettings, override: Mapping[str, str]) -> 
     await eventually(configured, within=_PATIENCE_SECONDS)
 
 
-async def _alter(settings: RuntimeSettings, resources: Sequence[ConfigResource]) -> None:
+async def _alter(settings: RuntimeSettings, resources: list[ConfigResource]) -> None:
     async with admin_client(settings) as admin:
         for response in await admin.alter_configs(resources):
             for code, message, *_ in response.resources:  # type: ignore[attr-defined]
