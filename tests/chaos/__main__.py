@@ -83,7 +83,7 @@ def options(arguments: Sequence[str] | None = None) -> Options:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Runs intake, workers and metrics on a Kafka and a PostgreSQL of their own, sends them a\n"
         "simulated life, injects faults, and compares every case, bucket, total, level, announcement\n"
-        "and figure with the pure core's fold of what was sent. A seed takes a minute or two.",
+        "and figure with the pure core's fold of what was sent. A seed takes some minutes.",
         epilog="faults:\n"
         + "".join(f"  {name:{width}}  {fault.summary}\n" for name, fault in FAULTS.items())
         + "\nexamples:\n"
