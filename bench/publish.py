@@ -141,16 +141,15 @@ async def measure(settings: RuntimeSettings, procedures: int) -> None:
     transactions, most = Transactions(pool, patience_seconds=60, registry=CollectorRegistry()), [0]
     publisher = asyncio.create_task(Publisher(transactions, settings).run())
     watching = asyncio.create_task(watch_outbox(pool, most))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, cpu = time.perf_counter(), time.process_time()
     published = await Publishing(settings, rules, Standing(), lambda *_: None).run(None)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = await pool.fetchval("SELECT pg_total_relation_size('publication_statements')")
     content = await pool.fetchval("SELECT sum(octet_length(content)) FROM publication_statements")
     print(
         f"published {published.publication.period}: {seconds:.1f} s, of which {cpu:.1f} s in this process;"
-        f" {grown:.0f} MB more memory than before; at most {most[0]:,} messages in the outbox"
+        f" at most {peak:.0f} MB of memory (filling took some of it) and {most[0]:,} messages in the outbox"
     )
     print(f"  {content / 1e6:.0f} MB of statements, {size / 1e6:.0f} MB in the database")
     began = time.perf_counter()

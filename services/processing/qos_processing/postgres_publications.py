@@ -41,6 +41,7 @@ _DROP_BROKEN_OFF = """
 _STATEMENTS = """
     SELECT content FROM publication_statements WHERE publication_id = $1 AND scope = $2 AND id = ANY ($3::text[])
 """
+_COUNT = "SELECT count(*) FROM publication_statements WHERE publication_id = $1"
 _IDS = "SELECT id FROM publication_statements WHERE publication_id = $1 AND scope = $2 ORDER BY id"
 _RESTATEMENTS = """
     SELECT DISTINCT ON (id) content FROM publication_restatements
@@ -92,6 +93,11 @@ async def write_restatements(connection: Connection, restatements: Sequence[Publ
     ]
     if rows:
         await connection.execute(_WRITE_RESTATEMENTS, *zip(*rows, strict=True))
+
+
+async def count_statements(connection: Connection, publication_id: str) -> int:
+    """Of how many scopes a publication says anything."""
+    return int(await connection.fetchval(_COUNT, publication_id))
 
 
 async def drop_broken_off(connection: Connection) -> int:

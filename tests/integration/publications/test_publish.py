@@ -16,6 +16,7 @@ from qos_domain.publication_events import (
 )
 from qos_processing.publish.refusals import AlreadyPublishing, BeingRejudged, NotTakenIn, PublicationFailed
 from qos_processing.publish.session import alone
+from qos_processing.transactions import Connection
 from support.builders import happened, registered, tokyo
 from support.live_results import append
 from support.publishing import Office
@@ -126,9 +127,25 @@ async def test_a_publication_that_was_broken_off_never_counts(april: Office, mon
             await april.publish()
     assert await rows(april) == {"publications": 0, "publication_statements": 2, "publication_restatements": 0}
     april.p.clock.at += timedelta(minutes=1)
+
+    # Nor does one whose lock was lost, and of which the next one has removed what was written.
+    publishing = april.publishing()
+    complete = publishing._complete
+
+    async def after_another(connection: Connection, completed: PublicationCompleted) -> None:
+        await connection.execute("DELETE FROM publication_statements WHERE scope = 'all'")
+        await complete(connection, completed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "_complete", after_another)
+        with pytest.raises(PublicationFailed, match="another run removed some"):
+            await publishing.run(None)
+    assert (await rows(april))["publications"] == 0
+
+    april.p.clock.at += timedelta(minutes=1)
     published = (await april.publish()).publication
     assert await rows(april) == {"publications": 1, "publication_statements": 4, "publication_restatements": 0}
     told = [event for event in await april.told() if isinstance(event, PublicationIssued)]
-    assert len(told) == 6
+    assert len(told) == 10
     counted = [event for event in told if event.publication_id == published.publication_id]
     assert digest_of((event.scope, event.id, event.digest) for event in counted) == published.digest

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import product
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from qos_domain.errors import TransientFailure
+from qos_domain.events import INPUT_TOPICS
 from qos_domain.publication_events import LogPosition
 from qos_processing.publish.refusals import NotTakenIn
 from qos_runtime.kafka import connection
@@ -14,9 +16,13 @@ from qos_runtime.settings import RuntimeSettings
 
 
 async def require_taken_in(settings: RuntimeSettings, positions: Iterable[LogPosition], end: datetime) -> None:
-    """Raises NotTakenIn when a record that was appended before `end` is at or after a position, TransientFailure when
-    no broker answers."""
-    wanted = {TopicPartition(settings.topic(each.topic), each.partition): each for each in positions}
+    """Raises NotTakenIn when a record that was appended before `end` is at or after a position (of a partition of which
+    nothing was processed yet: 0), TransientFailure when no broker answers."""
+    stored = {(each.topic, each.partition): each.next_offset for each in positions}
+    wanted = {
+        TopicPartition(settings.topic(topic), partition): (topic, partition)
+        for topic, partition in product(INPUT_TOPICS, range(settings.partitions))
+    }
     consumer = AIOKafkaConsumer(**connection(settings), client_id="qos-publish", group_id=None)
     try:
         await consumer.start()
@@ -26,10 +32,8 @@ async def require_taken_in(settings: RuntimeSettings, positions: Iterable[LogPos
         raise TransientFailure(f"the ends of the log are not known ({type(error).__name__})") from error
     finally:
         await consumer.stop()
-    for tp, position in wanted.items():
-        found = later.get(tp)
+    for tp, (topic, partition) in wanted.items():
+        found, next_offset = later.get(tp), stored.get((topic, partition), 0)
         needed = ends[tp] if found is None else found.offset
-        if position.next_offset < needed:
-            raise NotTakenIn(
-                topic=position.topic, partition=position.partition, stored=position.next_offset, needed=needed
-            )
+        if next_offset < needed:
+            raise NotTakenIn(topic=topic, partition=partition, stored=next_offset, needed=needed)

@@ -203,6 +203,14 @@ class Publishing:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _complete(self, connection: Connection, completed: PublicationCompleted) -> None:
+        """Raises PublicationFailed unless all that it tells of is there."""
+        written = await postgres_publications.count_statements(connection, completed.publication_id)
+        scopes = completed.procedures + completed.organisations + 1
+        if written != scopes:
+            raise PublicationFailed(
+                f"of {completed.publication_id} there are {written:,} statements instead of {scopes:,}: another run"
+                " removed some; publish again"
+            )
         await postgres_publications.write_publication(connection, completed)
         await self._outbox.append(connection, [self._outgoing.published(completed, completed.issued_at)])
 

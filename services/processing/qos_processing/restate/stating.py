@@ -18,7 +18,7 @@ from qos_domain.publication import (
     with_settled_of,
 )
 from qos_domain.publication_events import PublicationIssued
-from qos_domain.registry import History
+from qos_domain.registry import History, Version
 from qos_domain.restatement import Cause, Step, steps
 from qos_domain.rows import Row
 
@@ -49,19 +49,27 @@ class Stating:
         """The steps of a procedure."""
         then = replace(of.inputs_by_criteria_then, version=of.history_then.at(self._as_of))
         chain: list[tuple[Cause, Statement]] = []
+        of_last: tuple[Version | None, Mapping[Row, int]] | None = None
         # `late_events` and all before it rest on the registry of then, `registry` and `calendar` on the present one.
         for cause, shifted in _undone(of.shifts):
             inputs = then if cause in {None, "late_events"} else of.inputs_by_criteria_then
-            inputs = replace(
-                inputs,
-                buckets=buckets_without(inputs.buckets, shifted, self._month),
-                evidence=evidence_without(inputs.evidence, shifted, self._criteria_then, self._as_of),
-            )
-            statement = procedure_statement(inputs, assessor=self._assessor_then, month=self._month)
+            statement = chain[-1][1] if chain else None
+            if statement is None or of_last != (inputs.version, shifted):
+                statement = self._by_criteria_then(inputs, shifted)
+            of_last = (inputs.version, shifted)
             chain.append((_rest(of.published) if cause is None else cause, statement))
-        chain.append(("criteria", procedure_statement(of.inputs, assessor=self._assessor, month=self._month)))
+        if self._assessor.criteria != self._criteria_then:
+            chain.append(("criteria", procedure_statement(of.inputs, assessor=self._assessor, month=self._month)))
         said = of.published.statement
         return steps(said, [(cause, with_settled_of(statement, said)) for cause, statement in chain])
+
+    def _by_criteria_then(self, inputs: ProcedureInputs, shifted: Mapping[Row, int]) -> Statement:
+        inputs = replace(
+            inputs,
+            buckets=buckets_without(inputs.buckets, shifted, self._month),
+            evidence=evidence_without(inputs.evidence, shifted, self._criteria_then, self._as_of),
+        )
+        return procedure_statement(inputs, assessor=self._assessor_then, month=self._month)
 
     def scope(self, published: PublicationIssued, buckets: Buckets, shifts: Shifts) -> tuple[Step, ...]:
         """The steps of an organisation or of everything."""
