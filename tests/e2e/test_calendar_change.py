@@ -38,6 +38,17 @@ def commands() -> Iterator[tuple[dict[str, str], list[str]]]:
             yield variables, words[words.index("qos") + 1 :]
 
 
+def words(line: str) -> str:
+    return " ".join(line.split())
+
+
+def documented() -> set[str]:
+    """What the page shows of a dry run, but for what depends on today's date and what it leaves out."""
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    today = re.compile(r"no +0 +0 +0 +0$|\.\.\.$")
+    return {words(line) for line in shown.strip().splitlines() if not today.search(line)}
+
+
 def run(environment: dict[str, str], folder: Path, arguments: list[str]) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "qos_local", *arguments],
@@ -106,7 +117,6 @@ async def test_the_page_step_by_step(runtime_settings: RuntimeSettings, tmp_path
         assert await pool.fetchval("SELECT count(*) FROM cases WHERE result = 'met'") == CASES
     finally:
         await pool.close()
-    sys.stderr.write("\n=====\n".join(said))
-    assert any(f"breached -> met: {CASES}" in text for text in said)
-    assert any("2001-10-01 closed" in text for text in said)
-    assert any("calendar" in text and "2025-10" in text for text in said[-2:])
+    dry_run, *_, restated_month, _ = said[1:]
+    assert documented() <= {words(line) for line in dry_run.splitlines()}
+    assert "3 another calendar" in restated_month
