@@ -9,6 +9,7 @@ from qos_processing.announcing import IMMEDIATELY, Announced
 from qos_processing.postgres import PartitionState
 from qos_processing.postgres_announcements import write_announced
 from qos_processing.transactions import Connection
+from qos_runtime.topics import QOS_LEVELS
 
 TopicPosition = tuple[str, int]
 """(topic's base name, partition number)"""
@@ -37,6 +38,12 @@ _TOUCH = """
     ON CONFLICT (generation, procedure_id) DO NOTHING
 """
 _REMOVE_SENT = "DELETE FROM outbox WHERE partition = $1 AND event_id = ANY ($2::text[])"
+# An assessment that is sent after a later one would be the one that the compacted topic keeps.
+_REMOVE_OUTDATED = """
+    DELETE FROM outbox o USING unnest($2::text[], $3::bigint[]) AS n (procedure_id, revision)
+    WHERE o.partition = $1 AND o.topic = $4 AND convert_from(o.key, 'UTF8') = n.procedure_id
+        AND substring(o.event_id FROM '[0-9]+$')::bigint < n.revision
+"""
 _NO_FACTS, _NO_CONTRIBUTIONS = encode_facts(NO_FACTS), encode_contributions({})
 
 
@@ -77,6 +84,11 @@ async def write_told(connection: Connection, state: PartitionState, told: Mappin
 async def touch(connection: Connection, state: PartitionState, procedure_ids: Collection[str]) -> None:
     """Have these procedures assessed anew."""
     await connection.execute(_TOUCH, state.generation, state.partition, list(procedure_ids))
+
+
+async def remove_outdated(connection: Connection, partition: int, told: Mapping[str, int]) -> None:
+    """Take assessments out of the outbox that are older than what was told of their procedures: their revisions."""
+    await connection.execute(_REMOVE_OUTDATED, partition, list(told), list(told.values()), QOS_LEVELS)
 
 
 async def remove_sent(connection: Connection, partition: int, event_ids: Sequence[str]) -> None:

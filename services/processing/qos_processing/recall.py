@@ -159,6 +159,9 @@ async def _levels(connection: Connection, state: PartitionState, told: Sequence[
     last = {each.assessment.procedure_id: each for each in told}
     if not last:
         return 0
+    await postgres_recall.remove_outdated(
+        connection, state.partition, {name: each.revision for name, each in last.items()}
+    )
     stored = await postgres_levels.revisions(connection, list(last))
     news = {name: each for name, each in last.items() if each.revision > stored.get(name, -1)}
     if news:

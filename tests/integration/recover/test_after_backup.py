@@ -72,10 +72,9 @@ async def test_what_was_said_since_the_backup_is_not_said_again(loss: Loss, tmp_
         assert await restored.sweep.sweep() == 0
         await restored.assessor.assess_touched()
         assert await results(restored.pool) == before
-        # What waited in the outbox when the backup was made is sent again, with its ids; of assessments only the last.
+        # What waited in the outbox when the backup was made was sent since; no assessment but the last may follow.
         revisions = dict(await rows(ground.settings, "SELECT procedure_id, revision FROM levels"))
         again = [event["data"] for event in await restored.sent("qos-levels")]
-        assert 0 < len(again) < len(revisions)
         assert all(data["revision"] == revisions[data["procedure_id"]] for data in again)
         assert (await verifier(ground.settings)(Scope(log=True))).clean
         await after.publish()

@@ -1,11 +1,10 @@
-"""What was announced of cases, read back from `sla-events`: it is not announced again.
+"""What was announced of cases, read back from `sla-events` after a loss: it is not announced again.
 
-After a loss it goes into the former generation, which is empty but for that: a loader asks there what was announced of
-a case. After a restored backup it goes to the cases themselves.
+It goes into the former generation, which is empty but for that: a loader asks there what was announced of a case.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, cast
@@ -15,7 +14,7 @@ import msgspec
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
 from qos_processing import postgres_registry
-from qos_processing.announcing import IMMEDIATELY, NOTHING_YET, Announced, AnnouncementType, heard
+from qos_processing.announcing import NOTHING_YET, Announced, AnnouncementType, heard
 from qos_processing.outgoing import SlaData
 from qos_processing.postgres import PartitionState
 from qos_processing.recover.reading import OwnTopic, Records
@@ -38,18 +37,6 @@ _COLUMNS = (
     "announcements",
 )
 _NO_FACTS = ("[]", "[[],[]]", "void")
-_UPDATE = """
-    INSERT INTO cases AS c (generation, partition, procedure_id, application_id, facts, contributions, status,
-        announced, announced_breach_date, announcements)
-    SELECT $1, $2, n.procedure_id, n.application_id, '[]', '[[],[]]', 'void', n.announced, n.breach_date, n.number
-    FROM unnest($4::text[], $5::text[], $6::text[], $7::date[], $8::int[])
-        AS n (procedure_id, application_id, announced, breach_date, number)
-    ON CONFLICT (generation, procedure_id, application_id) DO UPDATE
-    SET announced = excluded.announced, announced_breach_date = excluded.announced_breach_date,
-        announcements = excluded.announcements, next_announcement_at = $3
-    WHERE c.announcements < excluded.announcements
-    RETURNING 1
-"""
 _RETRACTED = """
     INSERT INTO retracted_breaches AS r (procedure_id, organisation_id, date, breaches) VALUES ($1, $2, $3, $4)
     ON CONFLICT (procedure_id, date, organisation_id) DO UPDATE SET breaches = greatest(r.breaches, excluded.breaches)
@@ -87,47 +74,33 @@ class Heard:
     retracted: Counter[Retracted] = field(default_factory=Counter)
 
 
-async def hear(
-    topic: OwnTopic, found: Heard, *, type_prefix: str, calendar: Calendar
-) -> AsyncIterator[tuple[int, dict[CaseKey, Announced]]]:
-    """What was announced last of each case, partition number by partition number. Raises TransientFailure."""
-    found.forgetful = await topic.forgetful()
-    reading: int | None = None
-    announced: dict[CaseKey, Announced] = {}
-    async for partition, records in topic.portions():
-        if reading is not None and partition != reading:
-            found.cases += len(announced)
-            yield reading, announced
-            announced = {}
-        reading = partition
-        _hear(records, announced, found.retracted, type_prefix, calendar)
-    if reading is not None:
-        found.cases += len(announced)
-        yield reading, announced
-
-
 async def restore_announcements(
     session: Connection, topic: OwnTopic, *, former: int, type_prefix: str, calendar: Calendar
 ) -> Heard:
     """Store what was announced last of each case in the generation `former`. Raises TransientFailure."""
-    found = Heard()
-    async for partition, announced in hear(topic, found, type_prefix=type_prefix, calendar=calendar):
-        rows = (
-            (former, partition, *key, *_NO_FACTS, said.said, said.breach_date, said.count)
-            for key, said in announced.items()
-        )
-        await session.copy_records_to_table(f"cases_g{former}", records=rows, columns=_COLUMNS)
+    found = Heard(forgetful=await topic.forgetful())
+    reading: int | None = None
+    announced: dict[CaseKey, Announced] = {}
+    async for partition, records in topic.portions():
+        if reading is not None and partition != reading:
+            await _store(session, former, reading, announced, found)
+            announced = {}
+        reading = partition
+        _hear(records, announced, found.retracted, type_prefix, calendar)
+    if reading is not None:
+        await _store(session, former, reading, announced, found)
     return found
 
 
-async def update_announced(
-    session: Connection, generation: int, partition: int, announced: Mapping[CaseKey, Announced]
-) -> int:
-    """Move on what is stored where more was announced; how many cases that were. Of a case that isn't there yet it is
-    noted, too. The sweep looks at those that are at once, and mostly finds nothing to say.
-    """
-    columns = zip(*((*key, said.said, said.breach_date, said.count) for key, said in announced.items()), strict=True)
-    return len(await session.fetch(_UPDATE, generation, partition, IMMEDIATELY, *columns)) if announced else 0
+async def _store(
+    session: Connection, former: int, partition: int, announced: Mapping[CaseKey, Announced], found: Heard
+) -> None:
+    rows = (
+        (former, partition, *key, *_NO_FACTS, said.said, said.breach_date, said.count)
+        for key, said in announced.items()
+    )
+    await session.copy_records_to_table(f"cases_g{former}", records=rows, columns=_COLUMNS)
+    found.cases += len(announced)
 
 
 def _hear(

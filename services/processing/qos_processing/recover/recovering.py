@@ -37,7 +37,7 @@ from qos_runtime.topics import DEAD_LETTERS, PUBLICATIONS, QOS_LEVELS, SLA_EVENT
 log = get_logger(__name__)
 
 _ANNOUNCEMENTS_KEPT = timedelta(milliseconds=next(topic.retention_ms for topic in TOPICS if topic.name == SLA_EVENTS))
-_PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 30
 
 
 class Recovery:
@@ -85,7 +85,7 @@ class Recovery:
             await restore_letters(session, topic, self._clock)
         pool = await create_pool(self._settings.database_url, application_name="qos-recover", max_size=1)
         try:
-            transactions = Transactions(pool, patience_seconds=_PATIENCE_SECONDS, registry=CollectorRegistry())
+            transactions = Transactions(pool, patience_seconds=PATIENCE_SECONDS, registry=CollectorRegistry())
             await DecisionFollower(transactions, self._settings).catch_up()
         finally:
             await pool.close()

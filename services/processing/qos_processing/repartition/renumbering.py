@@ -13,10 +13,10 @@ from qos_runtime.kafka import partition_of
 BY_PROCEDURE = ("cases", "procedures", "rejudgements", "touched_procedures")
 """Tables of a generation whose rows are of one procedure, and so of its partition number."""
 
-OF_A_PARTITION = ("partition_state", "partition_offsets", "daily_runs")
-"""Tables with rows for partition numbers themselves."""
+OF_A_PARTITION = ("partition_state", "partition_offsets", "daily_runs", "published_offsets")
+"""Tables with rows for partition numbers themselves. The last begins anew: what went out is read once more."""
 
-NOT_RENUMBERED = ("outbox", "dead_letters", "rebuild_shares")
+NOT_RENUMBERED = ("outbox", "dead_letters", "early_decisions", "rebuild_shares")
 """The first is empty at a swap, the last between rebuilds; dead letters are of the topics in which they died."""
 
 _LIVE = "SELECT generation FROM generations WHERE status = 'live'"
@@ -120,6 +120,7 @@ async def renumber(
     await session.execute("DELETE FROM partition_offsets WHERE generation = $1", generation)
     await session.execute("DELETE FROM partition_state WHERE generation = $1", generation)
     await session.execute("DELETE FROM daily_runs")
+    await session.execute("DELETE FROM published_offsets")
     await session.execute(_ADD_STATE, generation, partitions, *(state or ()))
     rows = [(p.partition, p.topic, topic_ids[p.topic], p.next_offset, p.last_appended_at) for p in positions]
     await session.execute(_ADD_OFFSETS, generation, processed_at, *zip(*rows, strict=True))

@@ -11,10 +11,14 @@ down_revision = "0006"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-# Columns without a default, or with a constant one, rewrite nothing: each lock is held for a moment.
+# Columns without a default, or with a constant one, rewrite nothing. One transaction each: no lock is held while
+# another is waited for, and a migration that was killed in between is run again.
 _STATEMENTS = (
     # Without a digest nobody has said yet what is behind the version: the next worker of that version does.
-    "ALTER TABLE generations ADD COLUMN calendar text, ADD COLUMN calendar_digest text, ADD COLUMN time_zone text",
+    """
+    ALTER TABLE generations ADD COLUMN IF NOT EXISTS calendar text, ADD COLUMN IF NOT EXISTS calendar_digest text,
+        ADD COLUMN IF NOT EXISTS time_zone text
+    """,
     # Results of a release that kept no calendar: their latest assessment names it.
     """
     UPDATE generations SET calendar = (
@@ -22,7 +26,7 @@ _STATEMENTS = (
     ) WHERE status = 'live'
     """,
     """
-    CREATE TABLE rulebooks (
+    CREATE TABLE IF NOT EXISTS rulebooks (
         kind text NOT NULL CHECK (kind IN ('calendar', 'criteria')),
         version text COLLATE "C" NOT NULL,
         digest text NOT NULL,
@@ -33,12 +37,13 @@ _STATEMENTS = (
     )
     """,
     # Null: an event changed the figures.
-    "ALTER TABLE touched_procedures ADD COLUMN cause text",
+    "ALTER TABLE touched_procedures ADD COLUMN IF NOT EXISTS cause text",
     # A restatement changed the assessment since the last daily one.
-    "ALTER TABLE levels ADD COLUMN restated boolean NOT NULL DEFAULT false",
+    "ALTER TABLE levels ADD COLUMN IF NOT EXISTS restated boolean NOT NULL DEFAULT false",
 )
 
 
 def upgrade() -> None:
-    for statement in _STATEMENTS:
-        op.execute(statement)
+    with op.get_context().autocommit_block():
+        for statement in _STATEMENTS:
+            op.execute(statement)
