@@ -159,10 +159,11 @@ class Processing:
         return dict(row)
 
     async def forget_everything(self) -> None:
-        """Empty all that comes from the log, as if nothing had ever been read. What was published stays."""
+        """Empty all that comes from the log, as if nothing had ever been read. What was published or in force stays."""
         tables = await self.pool.fetch(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
-            " AND relnamespace = 'public'::regnamespace AND relname NOT IN ('generations', 'alembic_version')"
+            " AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT IN ('generations', 'rulebooks', 'alembic_version')"
             " AND relname NOT LIKE 'publication%'"
         )
         await self.pool.execute(f"TRUNCATE {', '.join(name for (name,) in tables)}")
