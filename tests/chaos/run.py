@@ -67,16 +67,23 @@ async def run(plan: Plan, tell: Tell = lambda _: None) -> Outcome:
     outcome = Outcome(seed=plan.seed, steps=[str(step) for step in plan.steps], faults=names)
     began = monotonic()
     tell("starting")
-    async with ground() as place:
-        try:
-            await _Run(plan, place, outcome, tell).go()
-        except Exception as error:  # noqa: BLE001 - it is the outcome
-            outcome.failure = _said(error)
-        outcome.exits = {member.process.name: member.exits for member in place.fleet if member.exits}
-        outcome.seconds = monotonic() - began
-        if plan.logs is not None and not outcome.exact:
-            await asyncio.to_thread(_keep_logs, place, plan.logs / f"seed-{plan.seed}")
+    try:
+        async with ground() as place:
+            await _on(place, plan, outcome, tell)
+    except Exception as error:  # noqa: BLE001 - it is the outcome
+        outcome.failure = f"no ground to run on: {_said(error)}"
+    outcome.seconds = monotonic() - began
     return outcome
+
+
+async def _on(place: Ground, plan: Plan, outcome: Outcome, tell: Tell) -> None:
+    try:
+        await _Run(plan, place, outcome, tell).go()
+    except Exception as error:  # noqa: BLE001 - it is the outcome
+        outcome.failure = _said(error)
+    outcome.exits = {member.process.name: member.exits for member in place.fleet if member.exits}
+    if plan.logs is not None and not outcome.exact:
+        await asyncio.to_thread(_keep_logs, place, plan.logs / f"seed-{plan.seed}")
 
 
 class _Run:
