@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from qos_processing.ports import LogMismatch
+from qos_processing.rebuild.refusals import RebuildFailed
 from qos_processing.recover.recovering import Recovery
 from qos_processing.recover.refusals import NotEmpty
 from qos_runtime.kafka import admin_client
@@ -60,7 +60,7 @@ async def test_a_log_that_has_lost_its_beginning_is_to_be_restored_first(loss: L
     topic = ground.settings.topic("applications")
     async with admin_client(ground.settings) as admin:
         await admin.delete_records({TopicPartition(topic, n): RecordsToDelete(-1) for n in range(2)})
-    with pytest.raises(LogMismatch, match=r"it lost records. Restore the log first"):
+    with pytest.raises(RebuildFailed, match=r"it lost records. Restore the log first"):
         await loss.recover()
     # No worker may write to what is half done.
     assert await rows(loss.empty, "SELECT count(*) FROM generations WHERE status = 'live'") == [(0,)]

@@ -57,8 +57,8 @@ class Recovery:
     async def run(self) -> Recovered:
         """Fill the database.
 
-        Raises TopicsNotReady, RecoveryRefused and AlreadyRebuilding before anything is begun; RebuildFailed,
-        LogMismatch (the log has lost its beginning) and TransientFailure later.
+        Raises TopicsNotReady, RecoveryRefused and AlreadyRebuilding before anything is begun; RebuildFailed (also
+        where the log has lost its beginning) and TransientFailure later.
         """
         async with admin_client(self._settings, client_id="qos-recover") as admin:
             await require_topics(admin, self._settings, TOPICS)
