@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from qos_domain.errors import TransientFailure
 from qos_domain.events import INPUT_TOPICS
-from qos_processing import postgres
+from qos_processing import postgres_offsets
 from qos_processing.transactions import Connection, Transactions
 from qos_runtime.clock import Clock
 from qos_runtime.kafka import connection as kafka_connection
@@ -77,7 +77,7 @@ class Horizon:
         """The log had these ends at `noted_at`, or later: move the horizons that what is stored allows to move."""
 
         async def read(connection: Connection, _doubtful: bool) -> dict[LogPosition, int]:
-            return await postgres.stored_offsets(connection)
+            return await postgres_offsets.stored_offsets(connection)
 
         stored = await self._transactions.run(read)
         by_partition: dict[int, dict[str, int]] = {}

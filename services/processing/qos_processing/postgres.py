@@ -69,18 +69,6 @@ _LOCK_WITH_OFFSETS = f"""
     FROM partition_state s JOIN generations g USING (generation) JOIN partition_offsets o USING (generation, partition)
     WHERE s.partition = $1 AND s.live AND o.topic = ANY ($2::text[]) FOR UPDATE OF s, o
 """  # noqa: S608 - our own names
-_OFFSET = """
-    SELECT o.next_offset FROM partition_state s JOIN partition_offsets o USING (generation, partition)
-    WHERE s.partition = $1 AND s.live AND o.topic = $2 FOR SHARE
-"""
-_APPENDED_BEFORE = """
-    SELECT o.last_appended_at FROM partition_state s JOIN partition_offsets o USING (generation, partition)
-    WHERE s.partition = $1 AND s.live AND o.topic = $2 AND o.next_offset = $3
-"""
-_OFFSETS = """
-    SELECT o.topic, o.partition, o.next_offset
-    FROM partition_state s JOIN partition_offsets o USING (generation, partition) WHERE s.live
-"""
 _ADD_PARTITION = """
     WITH state AS (
         INSERT INTO partition_state (generation, partition, live, logic_version)
@@ -205,27 +193,6 @@ async def lock_at(
 
 def _state(row: "asyncpg.Record") -> PartitionState:
     return PartitionState(row[0], row[1], row[2], row[3], row[4], row[5], MadeWith(*row[6:9]))
-
-
-async def stored_offset(connection: Connection, partition: int, topic: str) -> int | None:
-    """The offset stored for the topic, once no transaction that could move it is under way any more."""
-    # Asked again for the same reason as in `lock`.
-    for _ in range(2):
-        offset: int | None = await connection.fetchval(_OFFSET, partition, topic)
-        if offset is not None:
-            return offset
-    return None
-
-
-async def appended_before(connection: Connection, partition: int, topic: str, *, offset: int) -> datetime | None:
-    """When the last record before this offset was appended; None unless it is the offset that is stored."""
-    at: datetime | None = await connection.fetchval(_APPENDED_BEFORE, partition, topic, offset)
-    return at
-
-
-async def stored_offsets(connection: Connection) -> dict[tuple[str, int], int]:
-    """The offsets of all topics (base names) and partitions, as they are committed."""
-    return {(topic, partition): offset for topic, partition, offset in await connection.fetch(_OFFSETS)}
 
 
 async def load_cases(connection: Connection, generation: int, keys: Collection[CaseKey]) -> dict[CaseKey, StoredCase]:

@@ -13,7 +13,7 @@ from qos_domain.calendar import Calendar
 from qos_domain.errors import TransientFailure
 from qos_domain.events import EVENT_TYPES, Event
 from qos_domain.registry import History
-from qos_processing import folding, postgres, postgres_outbox, rulebooks
+from qos_processing import folding, postgres, postgres_offsets, postgres_outbox, rulebooks
 from qos_processing.accepting import accept_record
 from qos_processing.counters import Counters
 from qos_processing.dead_letters import DeadLetter, DeadLetterLimit, TooManyDeadLetters
@@ -103,7 +103,7 @@ class ProcessingService:
 
         Raises TransientFailure within three seconds.
         """
-        offset = await self._soon(topic, partition, postgres.stored_offset)
+        offset = await self._soon(topic, partition, postgres_offsets.stored_offset)
         self._owned.add(partition)
         return offset or 0
 
@@ -111,7 +111,7 @@ class ProcessingService:
         """The offsets stored in PostgreSQL, by topic and partition. Raises TransientFailure within three seconds."""
         try:
             async with asyncio.timeout(self._start_offset_seconds), self._transactions.pool.acquire() as connection:
-                return await postgres.stored_offsets(connection)
+                return await postgres_offsets.stored_offsets(connection)
         except DatabaseError as error:
             raise TransientFailure(f"no stored offsets ({type(error).__name__})") from error
 
@@ -120,7 +120,7 @@ class ProcessingService:
 
         Raises TransientFailure within three seconds.
         """
-        at = await self._soon(topic, partition, partial(postgres.appended_before, offset=offset))
+        at = await self._soon(topic, partition, partial(postgres_offsets.appended_before, offset=offset))
         return None if at is None else milliseconds(at)
 
     async def _soon(
