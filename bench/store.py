@@ -11,6 +11,7 @@ import cProfile
 import gc
 import os
 import pstats
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -77,7 +78,7 @@ def rounds(log: LogPartitions, most: int, *, together: bool) -> Iterator[list[Ba
             else:
                 del positions[topic, partition]
         for partition, batches in waiting.items():
-            now, later = align(list(batches.values())) if together else (list(batches.values()), [])
+            now, later = align(list(batches.values()), most=sys.maxsize) if together else (list(batches.values()), [])
             waiting[partition] = {batch.topic: batch for batch in later}
             yield from [now] if together and now else [[batch] for batch in now]
 

@@ -6,8 +6,11 @@ instead of once for each topic. What is exact doesn't depend on it: any order gi
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from heapq import merge
+from itertools import islice
 
 from qos_processing.ports import Batch
 
@@ -15,20 +18,24 @@ SMALL = 1_000
 """So few records in all aren't a backlog: nothing of them is left for later."""
 
 
-def align(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
+def align(batches: Sequence[Batch], *, most: int) -> tuple[list[Batch], list[Batch]]:
     """(what goes together now, what of it remains for later) of batches of one partition number, each of another topic.
 
-    Now: all that was appended up to the moment at which the first of the batches ends, so that at least one goes whole.
-    Offsets of what remains follow those of what goes.
+    Now: all that was appended up to the moment at which the first of the batches ends, so that at least one goes whole;
+    but no more than `most` records (at least 1), the earliest of them. Offsets of what remains follow those of what
+    goes.
     """
     filled = [batch for batch in batches if batch.records]
-    if len(filled) < 2 or sum(len(batch.records) for batch in filled) <= SMALL:
-        return list(batches), []
-    moment = min(batch.records[-1].appended_ms for batch in filled)
+    total = sum(len(batch.records) for batch in filled)
+    counts = [len(batch.records) for batch in batches]
+    if len(filled) > 1 and total > SMALL:
+        moment = min(batch.records[-1].appended_ms for batch in filled)
+        counts = [bisect_right(batch.records, moment, key=lambda record: record.appended_ms) for batch in batches]
+    if sum(counts) > most:
+        counts = _earliest(batches, counts, most)
     now: list[Batch] = []
     later: list[Batch] = []
-    for batch in batches:
-        count = bisect_right(batch.records, moment, key=lambda record: record.appended_ms)
+    for batch, count in zip(batches, counts, strict=True):
         if count == len(batch.records):
             now.append(batch)
         elif count == 0:
@@ -38,3 +45,14 @@ def align(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
             now.append(replace(batch, next_offset=cut, records=batch.records[:count]))
             later.append(replace(batch, fetched_from=cut, records=batch.records[count:]))
     return now, later
+
+
+def _earliest(batches: Sequence[Batch], counts: Sequence[int], most: int) -> list[int]:
+    """How many records of each batch are among the first `most`. A producer's batch has one time for all its records,
+    so a moment alone wouldn't part them."""
+    taken = Counter(number for _, number in islice(merge(*map(_times, range(len(batches)), batches, counts)), most))
+    return [taken[number] for number in range(len(batches))]
+
+
+def _times(number: int, batch: Batch, count: int) -> Iterable[tuple[int, int]]:
+    return ((record.appended_ms, number) for record in islice(batch.records, count))

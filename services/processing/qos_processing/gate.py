@@ -79,6 +79,11 @@ class Gate:
                 del self._sizes[tp]
             self._released.set()
 
+    def advanced(self, batch: Batch) -> None:
+        """A part of a batch that is being worked on was committed, or of one that it waits for: it isn't stuck."""
+        if id(batch) in self._working:
+            self._working[id(batch)] = monotonic()
+
     def clear(self) -> None:
         """Nothing that was fetched so far counts any more."""
         self._under_way.clear()
@@ -90,7 +95,8 @@ class Gate:
         return dict(self._under_way)
 
     def working_seconds(self) -> float:
-        """For how long the service has been working on the oldest of its present batches; 0 if it has none."""
+        """For how long the service has been working on one of its present batches without a part of it being committed,
+        at most; 0 if it has none."""
         return monotonic() - min(self._working.values()) if self._working else 0.0
 
     async def released(self) -> None:

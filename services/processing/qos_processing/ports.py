@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from qos_domain.errors import BrokenInvariant
+from qos_domain.errors import BrokenInvariant, TransientFailure
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -87,6 +87,14 @@ class OffsetMismatch(Exception):
         self.stored = stored
 
 
+class SessionLost(TransientFailure):
+    """The database session ended in the middle of a transaction that can be divided; nothing of it was written.
+
+    PostgreSQL ends a session that is idle in its transaction, as it is while the worker folds: then as much at once
+    would fail for ever. Whoever gets this tries again with fewer records.
+    """
+
+
 class LogMismatch(BrokenInvariant):
     """The stored offsets don't belong to the log that the broker has: a human must decide, nothing is reset."""
 
@@ -119,7 +127,8 @@ class BatchProcessor(Protocol):
         """Apply batches of one partition number, each of another topic, and store where they end, in one transaction.
 
         Raises `OffsetMismatch` for the first batch that doesn't follow what is stored (nothing was written),
-        `TransientFailure` once its own retries are exhausted, `BrokenInvariant` when the process must end.
+        `SessionLost` when fewer records should be tried (never for a single one), another `TransientFailure`
+        once its own retries are exhausted, `BrokenInvariant` when the process must end.
         """
         ...
 

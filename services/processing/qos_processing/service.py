@@ -141,8 +141,9 @@ class ProcessingService:
         """Apply batches of one partition number, each of another topic, and store where they end, in one transaction.
 
         A case is read and written once, however many of the batches it is in: in a backlog that is most of the cost.
-        Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), TransientFailure (the database
-        stayed away), and OtherLogic, OtherCalendar or TooManyDeadLetters, which end the process.
+        Raises OffsetMismatch for the first batch that doesn't fit (nothing was written), SessionLost (nothing was
+        written: try fewer records), another TransientFailure (the database stayed away), and OtherLogic, OtherCalendar
+        or TooManyDeadLetters, which end the process.
         """
         received = [Received(batch.topic, batch.partition, batch.records) for batch in batches]
         with self._tracing.processing(received) as span:
@@ -156,7 +157,8 @@ class ProcessingService:
         with self._tracing.step("accept"):
             accepted = [(batch, [self._accept(batch, record) for record in batch.records]) for batch in batches]
         attempts: list[_Done] = []
-        done = await self._transactions.run(partial(self._apply, accepted, attempts))
+        divisible = sum(len(batch.records) for batch in batches) > 1
+        done = await self._transactions.run(partial(self._apply, accepted, attempts), divisible=divisible)
         self._cache.committed(done.state, done.folded.registration.changed)
         self._count(done, [batch.topic for batch in batches])
         return done

@@ -9,9 +9,10 @@ import asyncpg
 from prometheus_client import CollectorRegistry
 
 from qos_domain.errors import TransientFailure
+from qos_processing.ports import SessionLost
 from qos_runtime.logging import get_logger
 from qos_runtime.metric_defs import PROCESSING_RETRIES
-from qos_runtime.postgres import DatabaseError, Pool, Verdict, verdict
+from qos_runtime.postgres import DatabaseError, Pool, Verdict, session_lost, verdict
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -46,18 +47,19 @@ class Transactions:
         for error in self._failing.values():
             raise error
 
-    async def run(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
+    async def run(self, work: Callable[[Connection, bool], Awaitable[_T]], *, divisible: bool = False) -> _T:
         """What `work(connection, doubtful)` returns, once committed. What it raises rolls back and goes up.
 
         Raises TransientFailure when the database is still away after the patience; then an attempt may have been
-        committed all the same.
+        committed all the same. Work that is `divisible` isn't tried again as it is when its session was lost before
+        the COMMIT: that raises SessionLost, and nothing was committed.
         """
         try:
-            return await self._patiently(work)
+            return await self._patiently(work, divisible)
         finally:
             self._failing.pop(work, None)
 
-    async def _patiently(self, work: Callable[[Connection, bool], Awaitable[_T]]) -> _T:
+    async def _patiently(self, work: Callable[[Connection, bool], Awaitable[_T]], divisible: bool) -> _T:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._patience_seconds
         pause, doubtful = _FIRST_PAUSE_SECONDS, False
@@ -70,6 +72,9 @@ class Transactions:
                 if finding is Verdict.FAIL:
                     raise
                 doubtful = doubtful or finding is Verdict.READ_THEN_RETRY
+                if divisible and not doubtful and attempt.working and session_lost(error):
+                    self._retries.labels(type(error).__name__).inc()
+                    raise SessionLost(f"the session was lost ({type(error).__name__}: {error})") from error
                 if loop.time() + pause > give_up_at:
                     raise TransientFailure(_why(error, self._patience_seconds)) from error
                 self._failing[work] = error
@@ -90,6 +95,7 @@ def _why(error: BaseException, seconds: float) -> str:
 
 class _Attempt:
     def __init__(self) -> None:
+        self.working = False
         self.committing = False
 
     async def run(self, pool: Pool, work: Callable[[Connection, bool], Awaitable[_T]], doubtful: bool) -> _T:
@@ -97,6 +103,7 @@ class _Attempt:
             transaction = connection.transaction()
             try:
                 await transaction.start()
+                self.working = True
                 try:
                     result = await work(connection, doubtful)
                 except BaseException:
@@ -105,7 +112,7 @@ class _Attempt:
                         await transaction.rollback()
                     raise
                 # From here on an error, also of giving the connection back, leaves open whether the commit happened.
-                self.committing = True
+                self.working, self.committing = False, True
                 await transaction.commit()
             except asyncpg.InternalClientError:
                 connection.terminate()  # it lost count of what it asked: not for the next one

@@ -1,6 +1,7 @@
 """Takes turns: one transaction at a time for a partition number, with all that waits for it, up to a common moment."""
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Set
 from contextlib import suppress
@@ -11,10 +12,15 @@ from faust.types import TP
 
 from qos_processing.aligning import align
 from qos_processing.gate import Gate
-from qos_processing.ports import Batch, BatchProcessor, OffsetMismatch
+from qos_processing.ports import Batch, BatchProcessor, OffsetMismatch, SessionLost
+from qos_runtime.logging import get_logger
 
 _SUCCESSOR_SECONDS = 0.3
 """A fetch of a batch takes that long while the worker is busy."""
+_GROWTH = 8
+"""After a success as many records as there may be, and an eighth, are tried: six successes double a transaction."""
+
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +35,9 @@ class _Waiting:
 class Turns:
     """Batches of one partition number write the same cases, so they go one after the other, and together where they can
     (`aligning`). Partition numbers don't wait for each other, but for one of `at_once` slots.
+
+    As much as there is goes into a transaction, until one loses its session in the middle: then half as much is tried,
+    of all partition numbers (they share the cores that were too slow), and a little more after each success.
 
     `applied(tp, part, seconds)` is called for each part of a batch that was committed, `conflict(tp, part, mismatch)`
     for one that doesn't follow what is stored; it may seek, as the partition's batch is still under way then.
@@ -46,17 +55,23 @@ class Turns:
         self._gate = gate
         self._processor = processor
         self._slots = asyncio.Semaphore(at_once)
+        self._most = sys.maxsize
         self._waiting: defaultdict[int, dict[TP, _Waiting]] = defaultdict(dict)
         self._arrived: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._drivers: dict[int, asyncio.Task[None]] = {}
         self._applied = applied
         self._conflict = conflict
 
+    @property
+    def most(self) -> int:
+        """How many records may go into one transaction at present."""
+        return self._most
+
     async def take(self, tp: TP, batch: Batch) -> None:
         """Return when all of the batch is applied, or when it isn't under way any more (a seek made it worthless).
 
-        Raises what the service raises but OffsetMismatch, and what `conflict` raises: for every batch that went
-        together. Cancelled, it takes the transaction back that is under way.
+        Raises what the service raises but OffsetMismatch and SessionLost, and what `conflict` raises: for every batch
+        that went together. Cancelled, it takes the transaction back that is under way.
         """
         mine = _Waiting(batch, batch, asyncio.Event())
         self._waiting[batch.partition][tp] = mine
@@ -101,9 +116,10 @@ class Turns:
             if not self._gate.holds(tp, one.batch):
                 self._end(waiting, tp)
         tps = {one.rest.topic: tp for tp, one in waiting.items()}
-        now, later = align([one.rest for one in waiting.values()])
+        now, later = align([one.rest for one in waiting.values()], most=self._most)
         if not now:
             return ended
+        size = sum(len(part.records) for part in now)
         began = monotonic()
         try:
             await self._processor.process(*now)
@@ -112,6 +128,11 @@ class Turns:
             await self._conflict(tp, waiting[tp].rest, mismatch)
             self._end(waiting, tp)
             return ended
+        except SessionLost as lost:
+            self._shrink(size, lost)
+            return ended
+        if size >= self._most:
+            self._most += -(-self._most // _GROWTH)
         rests = {batch.topic: batch for batch in later}
         for part in now:
             tp = tps[part.topic]
@@ -121,7 +142,14 @@ class Turns:
             else:
                 self._end(waiting, tp)
                 ended.add(tp)
+        for one in waiting.values():
+            self._gate.advanced(one.batch)
         return ended
+
+    def _shrink(self, size: int, lost: SessionLost) -> None:
+        """Several that were too large at the same time count once."""
+        self._most = max(1, min(self._most, size // 2))
+        _log.warning("transaction_halved", records=size, most=self._most, reason=str(lost))
 
     @staticmethod
     def _end(waiting: dict[TP, _Waiting], tp: TP) -> None:

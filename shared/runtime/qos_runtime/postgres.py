@@ -92,3 +92,14 @@ def verdict(error: BaseException, *, committing: bool = False) -> Verdict:
     if isinstance(error, _LOST):
         return Verdict.READ_THEN_RETRY if committing else Verdict.RETRY
     return Verdict.FAIL
+
+
+def session_lost(error: BaseException) -> bool:
+    """Whether the error may mean that the session ended for being idle in its transaction. Inside the transaction only.
+
+    PostgreSQL's own word for it (25P03) seldom arrives: asyncpg hears it while nothing is asked, closes the connection,
+    and raises for the next query what it raises for every connection that is closed.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith("08") or error.sqlstate == "25P03"
+    return isinstance(error, _LOST)

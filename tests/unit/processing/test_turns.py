@@ -1,13 +1,14 @@
 """Whose turn it is: batches of one partition number together and one after the other, other numbers beside them."""
 
 import asyncio
+import sys
 from collections import defaultdict
 
 import pytest
 from faust.types import TP
 
 from qos_processing.gate import Gate
-from qos_processing.ports import Batch, OffsetMismatch, Record
+from qos_processing.ports import Batch, OffsetMismatch, Record, SessionLost
 from qos_processing.turns import Turns
 
 
@@ -22,6 +23,8 @@ class Service:
         self.at_once: defaultdict[int, int] = defaultdict(int)
         self.most_at_once = 0
         self.error: Exception | None = None
+        self.folds = sys.maxsize
+        self.lost: list[int] = []
 
     async def appended_before(self, topic: str, partition: int, offset: int) -> int | None:
         """Keeps no times."""
@@ -35,6 +38,10 @@ class Service:
             await self.go.wait()
             if self.error is not None:
                 raise self.error
+            size = sum(len(batch.records) for batch in batches)
+            if size > self.folds:
+                self.lost.append(size)
+                raise SessionLost("idle in its transaction")
             for batch in batches:
                 stored = self.stored[batch.topic, partition]
                 if stored != batch.fetched_from:
@@ -105,6 +112,42 @@ async def test_a_backlog_goes_up_to_a_common_moment_and_a_finished_batch_is_rele
         [("reviews", 3, 3_999, 5_000)],
     ]
     assert worker.applied[-1] == ("prefix.reviews", 5_000)
+
+
+async def test_what_is_too_much_for_one_transaction_goes_in_halves_and_grows_again() -> None:
+    worker = Worker()
+    worker.service.folds = 300
+    await asyncio.gather(worker.fetch("applications", [1] * 1_000), worker.fetch("reviews", [1] * 100))
+    assert worker.service.lost[:3] == [1_100, 550, 310]  # 275 went, then an eighth more was tried
+    sizes = [sum(end - start for _, _, start, end in call) for call in worker.service.calls]
+    assert sizes[:2] == [275, 155]
+    assert sum(sizes) == 1_100
+    assert max(sizes) <= 300
+    assert worker.service.stored == {("applications", 3): 1_000, ("reviews", 3): 100}
+    assert worker.gate.outstanding() == {}
+    worker.service.folds = sys.maxsize
+    await worker.fetch("applications", [2] * 5_000, start=1_000)
+    assert worker.turns.most > 600  # more than went before it was too much
+    assert worker.service.stored["applications", 3] == 6_000
+
+
+async def test_numbers_that_are_too_much_at_the_same_time_halve_it_once() -> None:
+    worker = Worker()
+    worker.service.folds = 600
+    worker.service.go.clear()
+    tasks = [worker.fetch("applications", [1] * 1_000, partition=number) for number in range(4)]
+    await asyncio.wait(tasks, timeout=0.05)
+    worker.service.go.set()
+    await asyncio.gather(*tasks)
+    assert worker.service.lost == [1_000] * 4
+    assert {end - start for call in worker.service.calls for _, _, start, end in call} == {500}
+
+
+async def test_one_record_alone_is_the_least() -> None:
+    worker = Worker()
+    worker.service.folds = 1
+    await worker.fetch("applications", [1] * 5)
+    assert [call[0][3] for call in worker.service.calls] == [1, 2, 3, 4, 5]
 
 
 async def test_numbers_go_beside_each_other_up_to_the_slots() -> None:

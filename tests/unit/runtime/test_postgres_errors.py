@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from qos_runtime.postgres import Verdict, verdict
+from qos_runtime.postgres import Verdict, session_lost, verdict
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,19 @@ def test_a_commit_whose_answer_is_lost_is_looked_up_first(error: BaseException) 
 
 def test_a_conflict_at_commit_is_a_clear_no() -> None:
     assert verdict(asyncpg.SerializationError(), committing=True) is Verdict.RETRY
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (asyncpg.IdleInTransactionSessionTimeoutError(), True),
+        (asyncpg.ConnectionDoesNotExistError(), True),
+        (asyncpg.InterfaceError("connection has been released back to the pool"), True),
+        (asyncpg.DeadlockDetectedError(), False),
+        (asyncpg.AdminShutdownError(), False),
+        (asyncpg.DiskFullError(), False),
+        (ValueError("not of the database"), False),
+    ],
+)
+def test_a_session_that_may_have_been_idle_for_too_long(error: BaseException, lost: bool) -> None:
+    assert session_lost(error) is lost
