@@ -13,7 +13,7 @@ PINS := base local dev uv
 TOOLS := deploy/k8s/tools tests/support/compose_loader
 CODE := shared services deploy tests bench
 # Files of tests that run side by side; each job has a Kafka and a PostgreSQL of its own.
-JOBS ?= 2
+JOBS ?= 3
 
 # The first of these that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \

@@ -184,6 +184,14 @@ class KafkaNode:
 
 
 async def _cluster_id_at(settings: RuntimeSettings) -> str | None:
+    found = await _described_cluster_id(settings)
+    asking = asyncio.current_task()
+    if asking is not None and asking.cancelling():
+        raise asyncio.CancelledError  # Ctrl-C: the client may have taken it for a broker that is away
+    return found
+
+
+async def _described_cluster_id(settings: RuntimeSettings) -> str | None:
     clients = logging.getLogger("aiokafka")
     level = clients.level
     clients.setLevel(logging.CRITICAL)  # it is no news that a broker that is starting refuses connections
