@@ -11,6 +11,7 @@ import httpx
 
 from qos_domain.acceptance import AcceptanceRules, encode_cloudevent
 from qos_domain.events import Event
+from qos_domain.masking import mask_event
 from qos_local.importing.sending import IntakeClient, Patience
 from qos_local.simulation.dice import dice
 
@@ -22,7 +23,8 @@ _PATIENCE = Patience(seconds=240.0, longest_pause_seconds=2.0)
 
 
 class Sender:
-    """`sent` are the events that intake has acknowledged, each as often as we sent it on purpose.
+    """`sent` are the events that intake has acknowledged, as it publishes them (free text masked), each as often as we
+    sent it on purpose.
 
     What intake may have published without our hearing of it was sent again: the log may hold more, never less.
     """
@@ -42,7 +44,7 @@ class Sender:
             remarks = await self._clients[source].send([encode_cloudevent(event, _RULES) for event in some])
             refused = [remark for remark in remarks if remark is not None]
             assert not refused, f"intake refuses what was simulated: {refused[0]}"
-            self.sent += some
+            self.sent += map(mask_event, some)
 
     async def send_life(self, events: Sequence[Event], pace: "Pace", *, seed: int) -> None:
         """Send these in about this order: in batches of any size, several at once, as fast as `pace` says."""
