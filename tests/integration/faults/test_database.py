@@ -252,6 +252,10 @@ async def test_a_full_disk_loses_nothing(place: Ground, workers: list[Member]) -
     finally:
         await disk_of.__aexit__(None, None, None)
     await eventually(equal(place, count, [(3_000,)]), within=60)
+    # Cases that came before their procedure are judged anew once it is there.
+    known = "SELECT count(*) FROM procedures WHERE procedure_id = 'on-a-full-disk'"
+    await eventually(equal(place, known, [(1,)]), within=60)
+    await eventually(equal(place, "SELECT count(*) FROM rejudgements", [(0,)]), within=60)
     replay = Replay(CALENDAR)
     replay.add_all(sent)
     connection = await asyncpg.connect(place.database_url)
