@@ -18,12 +18,14 @@ AnnouncementType: TypeAlias = Literal["sla.due_soon", "sla.breached", "sla.recov
 
 IMMEDIATELY = datetime(2000, 1, 1, tzinfo=UTC)
 BACKFILL_DAYS = 7
-_SAID: Mapping[AnnouncementType, Said] = {
+SAID: Mapping[str, Said] = {
     "sla.due_soon": "due_soon",
     "sla.breached": "breached",
     "sla.recovered": "recovered",
     "sla.breach_retracted": "retracted",
 }
+"""What an announcement says, by its type (`AnnouncementType`)."""
+
 _TOLD = frozenset({"breached", "recovered"})
 _ENDED_OR_OPEN = frozenset({"open", "stopped", "withdrawn"})
 _TICK = timedelta(microseconds=1)
@@ -83,9 +85,9 @@ def announce(
     return announcements, Announced(said, about, count + len(announcements))
 
 
-def heard(announced: Announced, kind: AnnouncementType, number: int, breach_date: date | None) -> Announced:
+def heard(announced: Announced, message: Announced) -> Announced:
     """What was said of a case by the messages that were read so far, and by this one; they may come in any order."""
-    return Announced(_SAID[kind], breach_date, number) if number > announced.count else announced
+    return message if message.count > announced.count else announced
 
 
 def presume(case: CaseRow | None, as_of: datetime, calendar: Calendar, number: int) -> Announced:

@@ -4,7 +4,6 @@
 Ids come from what is said, not from where it stands, so that saying it again gives the same id.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
@@ -22,7 +21,7 @@ from qos_domain.publication_events import (
 )
 from qos_domain.rows import CaseRow
 from qos_domain.rulebooks import Rulebook
-from qos_processing.announcing import Announced, Announcement, Said
+from qos_processing.announcing import SAID, Announced, Announcement
 from qos_processing.ports import Message
 from qos_runtime.topics import PUBLICATIONS, QOS_LEVELS, SLA_EVENTS
 
@@ -99,12 +98,6 @@ class _Read(msgspec.Struct, frozen=True):
 
 _ENCODER = msgspec.json.Encoder()
 _READER = msgspec.json.Decoder(_Read)
-_SAID: Mapping[str, Said] = {
-    "sla.due_soon": "due_soon",
-    "sla.breached": "breached",
-    "sla.recovered": "recovered",
-    "sla.breach_retracted": "retracted",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +150,7 @@ class Outgoing:
         if kind == "level.assessed":
             levels = msgspec.json.decode(event.data, type=LevelsData)
             return ToldOfLevels(event.id, event.time, levels.revision, levels.assessment, levels.settled)
-        said = _SAID.get(kind)
-        if said is None:
+        if (said := SAID.get(kind)) is None:
             return ToldOtherwise(event.id)
         data = msgspec.json.decode(event.data, type=SlaData)
         number = msgspec.convert(event.id.rpartition(":")[2], int, strict=False)

@@ -28,7 +28,7 @@ _ANNOUNCEMENTS = """
 # A case whose events are still to be read again: no fact is known of it, but what was said of it is.
 _ADD_VOID_CASES = """
     INSERT INTO cases (generation, partition, procedure_id, application_id, facts, contributions, status)
-    SELECT $1, $2, k.procedure_id, k.application_id, $5, $6, 'void'
+    SELECT $1, $2, k.procedure_id, k.application_id, $5, $6, $7
     FROM unnest($3::text[], $4::text[]) AS k (procedure_id, application_id)
     ON CONFLICT DO NOTHING
 """
@@ -44,7 +44,8 @@ _REMOVE_OUTDATED = """
     WHERE o.partition = $1 AND o.topic = $4 AND convert_from(o.key, 'UTF8') = n.procedure_id
         AND substring(o.event_id FROM '[0-9]+$')::bigint < n.revision
 """
-_NO_FACTS, _NO_CONTRIBUTIONS = encode_facts(NO_FACTS), encode_contributions({})
+VOID_CASE = encode_facts(NO_FACTS), encode_contributions({}), "void"
+"""Facts, contributions and status of a case of which nothing is known."""
 
 
 async def published_offsets(connection: Connection) -> dict[TopicPosition, int]:
@@ -75,8 +76,7 @@ async def write_told(connection: Connection, state: PartitionState, told: Mappin
         state.partition,
         procedure_ids,
         application_ids,
-        _NO_FACTS,
-        _NO_CONTRIBUTIONS,
+        *VOID_CASE,
     )
     await write_announced(connection, state, [(key, announced, IMMEDIATELY) for key, announced in told.items()])
 

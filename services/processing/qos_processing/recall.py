@@ -165,18 +165,20 @@ async def _levels(connection: Connection, state: PartitionState, told: Sequence[
     stored = await postgres_levels.revisions(connection, list(last))
     news = {name: each for name, each in last.items() if each.revision > stored.get(name, -1)}
     if news:
-        rows = [
-            LevelsRow(
-                assessment=each.assessment,
-                revision=each.revision,
-                digest=digest_of_news(digest_of(each.assessment), each.settled),
-                settled=each.settled,
-            )
-            for each in news.values()
-        ]
+        rows = [levels_row(each) for each in news.values()]
         await postgres_levels.write_levels(connection, state, rows, max(each.time for each in news.values()))
         await postgres_recall.touch(connection, state, news)
     return len(news)
+
+
+def levels_row(told: ToldOfLevels) -> LevelsRow:
+    """What is to be stored of levels that were told: as if they had been assessed here."""
+    return LevelsRow(
+        assessment=told.assessment,
+        revision=told.revision,
+        digest=digest_of_news(digest_of(told.assessment), told.settled),
+        settled=told.settled,
+    )
 
 
 async def _known(connection: Connection, _doubtful: bool) -> dict[TopicPosition, int]:

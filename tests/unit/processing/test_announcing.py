@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from qos_domain.calendar import Calendar
 from qos_domain.rows import CaseRow
-from qos_processing.announcing import NOTHING_YET, Announced, Announcement, announce, heard, next_look, presume
+from qos_processing.announcing import NOTHING_YET, SAID, Announced, Announcement, announce, heard, next_look, presume
 from support.builders import tokyo
 
 CALENDAR = Calendar.load()
@@ -214,7 +214,7 @@ def test_whoever_has_read_all_messages_says_what_would_have_been_said(
         random.shuffle(messages)  # and some come twice
         read = NOTHING_YET
         for one in (*messages, *messages[:1]):
-            read = heard(read, one.type, one.number, one.breach_date)
+            read = heard(read, Announced(SAID[one.type], one.breach_date, one.number))
         assert (read.said, read.count) == (said.said, said.count)
         announcements, said = announce(row, said, now, CALENDAR)
         assert announce(row, read, now, CALENDAR) == (announcements, said)

@@ -6,24 +6,23 @@ It goes into the former generation, which is empty but for that: a loader asks t
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Final, cast
+from datetime import date
 
 import msgspec
 
 from qos_domain.calendar import Calendar
 from qos_domain.case import CaseKey
 from qos_processing import postgres_registry
-from qos_processing.announcing import NOTHING_YET, Announced, AnnouncementType, heard
-from qos_processing.outgoing import SlaData
+from qos_processing.announcing import NOTHING_YET, Announced, heard
+from qos_processing.outgoing import Outgoing, ToldOfCase
 from qos_processing.postgres import PartitionState
+from qos_processing.postgres_recall import VOID_CASE
 from qos_processing.recover.reading import OwnTopic, Records
 from qos_processing.transactions import Connection
 from qos_runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-_TYPES: Final = frozenset({"sla.due_soon", "sla.breached", "sla.recovered", "sla.breach_retracted"})
 _COLUMNS = (
     "generation",
     "partition",
@@ -36,22 +35,10 @@ _COLUMNS = (
     "announced_breach_date",
     "announcements",
 )
-_NO_FACTS = ("[]", "[[],[]]", "void")
 _RETRACTED = """
     INSERT INTO retracted_breaches AS r (procedure_id, organisation_id, date, breaches) VALUES ($1, $2, $3, $4)
     ON CONFLICT (procedure_id, date, organisation_id) DO UPDATE SET breaches = greatest(r.breaches, excluded.breaches)
 """
-
-
-class _CloudEvent(msgspec.Struct, frozen=True):
-    id: str
-    type: str
-    time: datetime
-    data: msgspec.Raw
-
-
-_decode_event: Final = msgspec.json.Decoder(_CloudEvent).decode
-_decode_data: Final = msgspec.json.Decoder(SlaData).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +62,7 @@ class Heard:
 
 
 async def restore_announcements(
-    session: Connection, topic: OwnTopic, *, former: int, type_prefix: str, calendar: Calendar
+    session: Connection, topic: OwnTopic, *, former: int, outgoing: Outgoing, calendar: Calendar
 ) -> Heard:
     """Store what was announced last of each case in the generation `former`. Raises TransientFailure."""
     found = Heard(forgetful=await topic.forgetful())
@@ -86,7 +73,7 @@ async def restore_announcements(
             await _store(session, former, reading, announced, found)
             announced = {}
         reading = partition
-        _hear(records, announced, found.retracted, type_prefix, calendar)
+        _hear(records, announced, found.retracted, outgoing, calendar)
     if reading is not None:
         await _store(session, former, reading, announced, found)
     return found
@@ -96,7 +83,7 @@ async def _store(
     session: Connection, former: int, partition: int, announced: Mapping[CaseKey, Announced], found: Heard
 ) -> None:
     rows = (
-        (former, partition, *key, *_NO_FACTS, said.said, said.breach_date, said.count)
+        (former, partition, *key, *VOID_CASE, said.said, said.breach_date, said.count)
         for key, said in announced.items()
     )
     await session.copy_records_to_table(f"cases_g{former}", records=rows, columns=_COLUMNS)
@@ -107,27 +94,24 @@ def _hear(
     records: Records,
     announced: dict[CaseKey, Announced],
     retracted: Counter[Retracted],
-    type_prefix: str,
+    outgoing: Outgoing,
     calendar: Calendar,
 ) -> None:
     for record in records:
         try:
-            event = _decode_event(record.value or b"")
-            kind = event.type.removeprefix(type_prefix).rpartition(".v")[0]
-            if kind not in _TYPES:
-                continue
-            data, number = _decode_data(event.data), int(event.id.rpartition(":")[2])
-        except (msgspec.MsgspecError, ValueError):
+            told = outgoing.read(record.value or b"")
+        except msgspec.MsgspecError:
             log.warning("not_an_announcement", partition=record.partition, offset=record.offset)
             continue
-        key = (data.procedure_id, data.application_id)
-        before = announced.get(key, NOTHING_YET)
-        after = heard(before, cast(AnnouncementType, kind), number, data.breach_date)
+        if not isinstance(told, ToldOfCase):
+            continue
+        before = announced.get(told.key, NOTHING_YET)
+        after = heard(before, told.announced)
         if after is not before:
-            announced[key] = after
+            announced[told.key] = after
             if after.said == "retracted":
-                day = calendar.local_date(event.time)
-                retracted[Retracted(data.procedure_id, data.organisation_id, day)] += 1
+                procedure_id, _ = told.key
+                retracted[Retracted(procedure_id, told.organisation_id, calendar.local_date(told.time))] += 1
 
 
 async def restore_retracted(session: Connection, generation: int, retracted: Counter[Retracted]) -> None:

@@ -3,7 +3,8 @@
 import msgspec
 
 from qos_domain.events import INPUT_TOPICS
-from qos_processing.recover.reading import OwnTopic, Records, appended_at
+from qos_processing.ports import instant_of
+from qos_processing.recover.reading import OwnTopic, Records
 from qos_processing.retention import DEAD_LETTERS_KEPT
 from qos_processing.transactions import Connection
 from qos_runtime.clock import Clock
@@ -39,7 +40,7 @@ def _rows(records: Records, clock: Clock) -> list[tuple[object, ...]]:
         except msgspec.DecodeError:
             log.warning("not_a_dead_letter", partition=record.partition, offset=record.offset)
             continue
-        kept_since = appended_at(record)
+        kept_since = instant_of(record.timestamp)
         if letter.topic in INPUT_TOPICS and kept_since >= oldest:
             rows.append((*_columns(letter), kept_since))
     return rows

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 Records: TypeAlias = "list[ConsumerRecord[bytes, bytes]]"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POLL_MS = 500
 
 
@@ -70,8 +68,3 @@ async def own_topic(
         raise TransientFailure(f"the topic {name} can't be read ({type(error).__name__})") from error
     finally:
         await consumer.stop()
-
-
-def appended_at(record: "ConsumerRecord[bytes, bytes]") -> datetime:
-    """The broker's append time."""
-    return _EPOCH + timedelta(milliseconds=record.timestamp)

@@ -12,6 +12,7 @@ from qos_domain.events import INPUT_TOPICS
 from qos_processing.decisions import DecisionFollower
 from qos_processing.log_shares import reading, shares
 from qos_processing.outbox import fencing_producer
+from qos_processing.outgoing import Outgoing
 from qos_processing.rebuild import generations
 from qos_processing.rebuild.filling import Options, Progress, load_all, verify_sample
 from qos_processing.rebuild.loading import Forgotten, Target
@@ -53,6 +54,7 @@ class Recovery:
         self._clock = clock
         self._options = options
         self._progress = progress
+        self._outgoing = Outgoing(settings.event_type_prefix)
 
     async def run(self) -> Recovered:
         """Fill the database.
@@ -68,7 +70,7 @@ class Recovery:
             heard = await self._hear(session, former)
             await self._letters(session)
             async with own_topic(self._settings, QOS_LEVELS, self._progress) as topic:
-                levels = await restore_levels(session, topic)
+                levels = await restore_levels(session, topic, self._outgoing)
             async with own_topic(self._settings, PUBLICATIONS, self._progress) as topic:
                 prefix = self._settings.event_type_prefix
                 publications = await restore_publications(session, topic, type_prefix=prefix)
@@ -77,7 +79,7 @@ class Recovery:
     async def _hear(self, session: Connection, former: int) -> Heard:
         async with own_topic(self._settings, SLA_EVENTS, self._progress) as topic:
             return await restore_announcements(
-                session, topic, former=former, type_prefix=self._settings.event_type_prefix, calendar=self._calendar
+                session, topic, former=former, outgoing=self._outgoing, calendar=self._calendar
             )
 
     async def _letters(self, session: Connection) -> None:
