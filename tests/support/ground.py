@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 from qos_domain.calendar import Calendar
 from qos_domain.events import Event
-from qos_processing.outbox import Publisher
 from qos_processing.rebuild.filling import Options, Progress
 from qos_processing.rebuild.rebuilding import Rebuild, Rebuilt
 from qos_runtime.clock import SystemClock
-from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import create_topics
 from support.live_results import LiveResults, append
+from support.outbox_sent import send_outbox, with_topics
 from support.processing import Processing, processing
 
 PARTITIONS = 2
@@ -47,21 +45,12 @@ class Ground:
 
     async def publish(self) -> None:
         """Send all that is in the outbox."""
-        publisher = Publisher(self.p.transactions, self.settings)
-        producer = publisher.producer()
-        await producer.start()
-        try:
-            while await publisher.publish(producer):
-                pass
-        finally:
-            await producer.stop()
+        await send_outbox(self.p, self.settings)
 
 
 @asynccontextmanager
 async def standing_on(settings: RuntimeSettings) -> AsyncIterator[Ground]:
     """Two partitions of each topic; it is noon of 20 May 2025 in Tokyo for the service."""
-    settings = settings.model_copy(update={"partitions": PARTITIONS})
-    async with admin_client(settings) as admin:
-        await create_topics(admin, settings)
+    settings = await with_topics(settings, partitions=PARTITIONS)
     async with processing(settings.database_url, partitions=PARTITIONS) as p:
         yield Ground(settings, p, LiveResults(p.pool))

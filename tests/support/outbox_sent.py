@@ -6,8 +6,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from qos_processing.outbox import Publisher
-from qos_runtime.kafka import connection
+from qos_runtime.kafka import admin_client, connection
 from qos_runtime.settings import RuntimeSettings
+from qos_runtime.topics import create_topics
 from support.eventually import eventually
 from support.processing import Processing
 
@@ -30,6 +31,26 @@ async def read(settings: RuntimeSettings, topic: str) -> list[ConsumerRecord]:
         return records
     finally:
         await consumer.stop()
+
+
+async def with_topics(settings: RuntimeSettings, *, partitions: int = 2) -> RuntimeSettings:
+    """The settings with so many partitions, once their topics exist."""
+    settings = settings.model_copy(update={"partitions": partitions})
+    async with admin_client(settings) as admin:
+        await create_topics(admin, settings)
+    return settings
+
+
+async def send_outbox(p: Processing, settings: RuntimeSettings) -> None:
+    """Send all that is in the outbox now."""
+    publisher = Publisher(p.transactions, settings)
+    producer = publisher.producer()
+    await producer.start()
+    try:
+        while await publisher.publish(producer):
+            pass
+    finally:
+        await producer.stop()
 
 
 async def is_empty(p: Processing) -> bool:

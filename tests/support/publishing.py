@@ -13,14 +13,14 @@ from qos_domain.periods import Month
 from qos_domain.publication import PublicationScope
 from qos_domain.publication_events import PublicationEvent, PublicationIssued, PublicationRestated, read_event
 from qos_processing import postgres_publications
-from qos_processing.outbox import Publisher
 from qos_processing.publish.publishing import Published, Publishing, Rules
 from qos_processing.restate.restating import RestatedMonth, Restating
 from qos_processing.topic_ids import TopicIdentity
-from qos_runtime.kafka import admin_client, connection
+from qos_runtime.kafka import connection
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import PUBLICATIONS, create_topics
+from qos_runtime.topics import PUBLICATIONS
 from support.live_results import append
+from support.outbox_sent import send_outbox, with_topics
 from support.processing import Processing, processing
 
 PARTITIONS = 2
@@ -65,14 +65,7 @@ class Office:
 
     async def told(self) -> list[PublicationEvent]:
         """What is on the topic `publications`, once all of the outbox is sent."""
-        publisher = Publisher(self.p.transactions, self.settings)
-        producer = publisher.producer()
-        await producer.start()
-        try:
-            while await publisher.publish(producer):
-                pass
-        finally:
-            await producer.stop()
+        await send_outbox(self.p, self.settings)
         return await read_publications(self.settings)
 
     def by_other_rules(self, **other: object) -> "Office":
@@ -83,9 +76,7 @@ class Office:
 @asynccontextmanager
 async def an_office(settings: RuntimeSettings, *, now: str) -> AsyncIterator[Office]:
     """Topics, an empty database and a service whose clock stands at `now`, Tokyo time."""
-    settings = settings.model_copy(update={"partitions": PARTITIONS})
-    async with admin_client(settings) as admin:
-        await create_topics(admin, settings)
+    settings = await with_topics(settings, partitions=PARTITIONS)
     async with processing(settings.database_url, now=now, partitions=PARTITIONS) as p:
         yield Office(settings, p, Rules(calendar=p.calendar, criteria=criteria.load()))
 

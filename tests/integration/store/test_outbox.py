@@ -9,11 +9,9 @@ from aiokafka.errors import ProducerFenced
 from qos_processing import postgres, postgres_outbox
 from qos_processing.outbox import Publisher
 from qos_processing.ports import Message
-from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import TOPICS, create_topics
 from support.builders import happened, registered, tokyo
-from support.outbox_sent import everything_published, read
+from support.outbox_sent import everything_published, read, with_topics
 from support.processing import Processing, processing
 
 pytestmark = pytest.mark.real
@@ -22,10 +20,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 async def settings(runtime_settings: RuntimeSettings) -> RuntimeSettings:
     """With topics of two partitions."""
-    settings = runtime_settings.model_copy(update={"partitions": 2})
-    async with admin_client(settings) as admin:
-        await create_topics(admin, settings, TOPICS)
-    return settings
+    return await with_topics(runtime_settings)
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from qos_processing import postgres_outbox
 from qos_processing.outbox import Publisher
 from qos_processing.recall import Recall
 from qos_runtime.database_clock import DatabaseClock
-from qos_runtime.kafka import admin_client
 from qos_runtime.settings import RuntimeSettings
-from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS, TOPICS, create_topics
+from qos_runtime.topics import QOS_LEVELS, SLA_EVENTS
 from support.builders import happened, registered
-from support.outbox_sent import everything_published, read
+from support.outbox_sent import everything_published, read, with_topics
 from support.processing import Processing, SetClock, processing
 
 pytestmark = pytest.mark.real
@@ -24,10 +23,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 async def settings(runtime_settings: RuntimeSettings) -> RuntimeSettings:
     """With topics of two partitions."""
-    settings = runtime_settings.model_copy(update={"partitions": 2})
-    async with admin_client(settings) as admin:
-        await create_topics(admin, settings, TOPICS)
-    return settings
+    return await with_topics(runtime_settings)
 
 
 @pytest.fixture
