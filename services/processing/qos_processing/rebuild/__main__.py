@@ -6,14 +6,13 @@ results are as they were, run it again; 2: it can't be begun as things are; 130:
 
 import argparse
 import asyncio
-import os
 import sys
 
 import msgspec
 
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
-from qos_processing.log_shares import RECORDS_AT_ONCE
+from qos_processing.rebuild.arguments import add_loading_arguments
 from qos_processing.rebuild.filling import Options
 from qos_processing.rebuild.rebuilding import Rebuild, drop_old
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
@@ -40,26 +39,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--drop-old", action="store_true", help="drop what was live before, and do nothing else")
     return parser.parse_args()
-
-
-def add_loading_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many processes load, and how much each of them holds."""
-    parser.add_argument(
-        "--processes", type=_at_least_one, default=os.cpu_count() or 1, help="loaders at a time (default: cores)"
-    )
-    parser.add_argument(
-        "--records-in-memory",
-        type=_at_least_one,
-        default=RECORDS_AT_ONCE,
-        help=f"so many records a loader holds, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
-    )
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 async def _work(settings: RuntimeSettings, given: argparse.Namespace) -> None:

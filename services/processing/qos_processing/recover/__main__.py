@@ -16,7 +16,7 @@ import sys
 
 from qos_domain.calendar import Calendar, UnknownCalendar
 from qos_domain.errors import BrokenInvariant, TransientFailure
-from qos_processing.rebuild.__main__ import add_loading_arguments
+from qos_processing.rebuild.arguments import add_loading_arguments
 from qos_processing.rebuild.filling import Options
 from qos_processing.rebuild.refusals import RebuildFailed, RebuildRefused
 from qos_processing.recover.after_backup import read_back

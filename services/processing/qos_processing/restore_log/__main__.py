@@ -10,6 +10,7 @@ import sys
 
 from qos_domain.errors import BrokenInvariant, TransientFailure
 from qos_processing.log_shares import RECORDS_AT_ONCE
+from qos_processing.rebuild.arguments import at_least_one
 from qos_processing.restore_log.report import EXIT_BROKEN_OFF, EXIT_DONE, EXIT_REFUSED, as_text
 from qos_processing.restore_log.restoring import Request, UnknownPosition, position_of, restore
 from qos_processing.telling import Telling
@@ -28,14 +29,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument(
         "--records-in-memory",
-        type=int,
+        type=at_least_one,
         default=RECORDS_AT_ONCE,
         help=f"so many at once, 0.6 kB each (default: {RECORDS_AT_ONCE:,})",
     )
-    given = parser.parse_args()
-    if given.records_in_memory < 1:
-        parser.error("--records-in-memory: at least 1")
-    return given
+    return parser.parse_args()
 
 
 def main() -> int:
